@@ -1,0 +1,106 @@
+// Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
+// V8's structured clone otherwise, which knows everything that can be copied.
+import v8 from "node:v8";
+import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
+import { ProtocolError } from "../../protocol/errors.ts";
+import { JsonSafety } from "../../protocol/json-safety.ts";
+import { CHUNK_ITEMS, RUN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+
+/** Up to this length a buffer is made large enough for any text instead of measuring it first. */
+const UNMEASURED = 64 * 1024;
+
+const safety = new JsonSafety();
+
+/** @throws DataCloneError when a value cannot be copied */
+export function encodeRequest(request: WorkerRequest): Buffer {
+  return isSafeRequest(request) ? jsonFrame(request) : v8Frame(request);
+}
+
+/** @throws DataCloneError when a value cannot be copied */
+export function encodeReply(reply: WorkerReply): Buffer {
+  return isSafeReply(reply) ? jsonFrame(reply) : v8Frame(reply);
+}
+
+/** Anything that can be copied, as one frame. */
+export function encodeAny(value: unknown): Buffer {
+  return v8Frame(value);
+}
+
+/** Reads frames from chunks of bytes, split anywhere. */
+export function decoder(onMessage: (message: unknown) => void): FrameReader {
+  return new FrameReader((format, payload) => onMessage(decode(format, payload)));
+}
+
+function decode(format: number, payload: Uint8Array): unknown {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  try {
+    if (format === JSON_FORMAT) return JSON.parse(bytes.toString("utf8"));
+    const reader = new OwningDeserializer(bytes);
+    reader.readHeader();
+    return reader.readValue();
+  } catch (error) {
+    throw new ProtocolError(`Cannot read message: it begins with "${bytes.toString("latin1", 0, 40)}"`, { cause: error });
+  }
+}
+
+function isSafeRequest(request: WorkerRequest): boolean {
+  if (request[0] !== RUN) return true;
+  const [, , , , inputs, extras] = request;
+  for (let at = 0; at < inputs.length; at++) {
+    const extra = extras === 0 ? 0 : extras[at]!;
+    if (extra === 0) {
+      if (!safety.isSafe(inputs[at])) return false;
+    } else {
+      if (extra.priority !== undefined && !Number.isFinite(extra.priority)) return false;
+      if (extra.isChunk === true ? !areSafe(inputs[at] as readonly unknown[]) : !safety.isSafe(inputs[at])) return false;
+    }
+  }
+  return true;
+}
+
+function isSafeReply(reply: WorkerReply): boolean {
+  const [, , values, events] = reply;
+  if (!areSafe(values)) return false;
+  if (events === 0) return true;
+  return events.every((event) => (event[0] === CHUNK_ITEMS ? areSafe(event[3]) : safety.isSafe(event)));
+}
+
+function areSafe(values: readonly unknown[]): boolean {
+  for (const value of values) if (!safety.isSafe(value)) return false;
+  return true;
+}
+
+function jsonFrame(message: unknown): Buffer {
+  const text = JSON.stringify(message);
+  // A UTF-16 unit takes three bytes at most.
+  const room = text.length < UNMEASURED ? text.length * 3 : Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + room);
+  const length = frame.write(text, HEADER_BYTES, "utf8");
+  const exact = frame.subarray(0, HEADER_BYTES + length);
+  writeHeader(exact, JSON_FORMAT);
+  return exact;
+}
+
+function v8Frame(message: unknown): Buffer {
+  const writer = new v8.DefaultSerializer();
+  // The header of the frame, before the serializer's own.
+  writer.writeRawBytes(BLANK_HEADER);
+  writer.writeHeader();
+  writer.writeValue(message);
+  const frame = writer.releaseBuffer();
+  writeHeader(frame, V8_FORMAT);
+  return frame;
+}
+
+const BLANK_HEADER = Buffer.alloc(HEADER_BYTES);
+
+/** Gives typed arrays memory of their own; Node's class leaves them as views of the received bytes. */
+class OwningDeserializer extends v8.DefaultDeserializer {
+  _readHostObject(): unknown {
+    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })._readHostObject;
+    const view = read.call(this);
+    if (Buffer.isBuffer(view)) return Buffer.from(view);
+    if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    return (view as Uint8Array).slice();
+  }
+}

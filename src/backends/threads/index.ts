@@ -1,0 +1,197 @@
+/**
+ * Runs tasks on worker threads of this process.
+ *
+ *     const pool = new Pool(threads(new URL("./tasks.js", import.meta.url), { size: 8 }));
+ *
+ * @module
+ */
+import { hostname, availableParallelism } from "node:os";
+import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
+import { DRAIN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import { environment, positiveNumber, readOptions, type Rule, texts } from "../../protocol/options.ts";
+import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
+import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule, typescriptArgs } from "../module-options.ts";
+import type { ThreadStart } from "./entry.ts";
+
+export interface ThreadsOptions extends ModuleOptions {
+  /** Environment variables beside this process's own; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Appended to `process.argv` in the worker. */
+  readonly argv?: readonly string[];
+  /** Node's options for the worker; default this process's. */
+  readonly execArgv?: readonly string[];
+  /** As in `node:worker_threads`, in MiB. A worker that reaches its heap limit dies of "out of memory" alone. */
+  readonly resourceLimits?: ResourceLimits;
+}
+
+/**
+ * Workers on threads: the fastest way to use all cores for JavaScript, with shared memory and transfer.
+ *
+ * @param module the task module: a URL, or a path from the working directory
+ * @throws ConfigError for a wrong option
+ */
+export function threads(module: string | URL, options?: ThreadsOptions): Backend {
+  const url = moduleUrl("threads()", module);
+  const given = readOptions("threads()", options, {
+    ...moduleRules,
+    env: environment,
+    argv: texts,
+    execArgv: texts,
+    resourceLimits: limits,
+  });
+  const plan = planOf(given, ["thread", "local"], availableParallelism());
+  const execArgv = given.execArgv ?? process.execArgv;
+  return new ThreadsBackend(plan, {
+    url,
+    data: given.data,
+    env: given.env === undefined ? undefined : { ...process.env, ...given.env },
+    argv: given.argv === undefined ? undefined : [...given.argv],
+    execArgv: [...typescriptArgs(url), ...execArgv],
+    isExecArgvOwn: given.execArgv !== undefined || typescriptArgs(url).length > 0,
+    resourceLimits: given.resourceLimits,
+  });
+}
+
+const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
+
+const limits: Rule<ResourceLimits> = (value) =>
+  readOptions("resourceLimits", value, Object.fromEntries(LIMITS.map((name) => [name, positiveNumber]))) as ResourceLimits;
+
+const TRAITS: Traits = {
+  startsWorkers: true,
+  canKill: true,
+  sendsAhead: true,
+  recalls: "at once",
+  copiesEach: false,
+  sharesMemory: true,
+  transfers: true,
+  losesWorkers: true,
+  isolatesCrashes: false,
+  capturesOutput: true,
+};
+
+interface ThreadSettings {
+  readonly url: string;
+  readonly data: unknown;
+  readonly env: NodeJS.ProcessEnv | undefined;
+  readonly argv: string[] | undefined;
+  readonly execArgv: string[];
+  readonly isExecArgvOwn: boolean;
+  readonly resourceLimits: ResourceLimits | undefined;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly port: MessagePort;
+  readonly claims: Claims;
+  error: unknown;
+}
+
+class ThreadsBackend implements Backend {
+  readonly name = "threads";
+  readonly subject: string;
+  readonly traits: Traits = TRAITS;
+  readonly plan: Plan;
+  readonly #settings: ThreadSettings;
+  readonly #threads = new Map<number, Thread>();
+  #host: BackendHost | undefined;
+
+  constructor(plan: Plan, settings: ThreadSettings) {
+    this.plan = plan;
+    this.#settings = settings;
+    this.subject = shownModule(settings.url);
+  }
+
+  open(host: BackendHost): void {
+    this.#host = host;
+  }
+
+  start(worker: number, workerId: string): WorkerFacts {
+    const shared = new SharedArrayBuffer(CLAIM_BYTES);
+    const { port1, port2 } = new MessageChannel();
+    let thread: Thread;
+    try {
+      thread = { worker: this.#launch(workerId, shared, port2), port: port1, claims: new Claims(shared), error: undefined };
+    } catch (error) {
+      // `data` that cannot be copied, an option that Node refuses.
+      port1.close();
+      port2.close();
+      queueMicrotask(() => this.#host?.workerDown(worker, { cause: error }));
+      return { host: hostname() };
+    }
+    this.#threads.set(worker, thread);
+    port1.on("message", (reply: WorkerReply) => this.#host?.reply(worker, reply));
+    // A message that cannot be read means tasks without an answer: better a lost worker.
+    port1.on("messageerror", (error) => {
+      thread.error = error;
+      void thread.worker.terminate();
+    });
+    thread.worker.on("error", (error) => {
+      thread.error = error;
+    });
+    thread.worker.on("exit", (code) => this.#exited(worker, thread, code));
+    thread.worker.unref();
+    port1.unref();
+    return { host: hostname(), pid: process.pid, threadId: thread.worker.threadId };
+  }
+
+  send(worker: number, request: WorkerRequest, transfer?: readonly object[]): void {
+    const thread = this.#threads.get(worker);
+    if (thread === undefined) return;
+    if (transfer === undefined) thread.port.postMessage(request);
+    else thread.port.postMessage(request, transfer as ArrayBuffer[]);
+  }
+
+  recall(worker: number, tickets: readonly number[]): readonly number[] {
+    const claims = this.#threads.get(worker)?.claims;
+    return claims === undefined ? [] : tickets.filter((ticket) => claims.recall(ticket));
+  }
+
+  recallItems(worker: number, ticket: number): number {
+    return this.#threads.get(worker)?.claims.closeItems(ticket) ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  stop(worker: number): void {
+    this.send(worker, [DRAIN]);
+  }
+
+  kill(worker: number): void {
+    // Not awaited: the end is told by 'exit'.
+    void this.#threads.get(worker)?.worker.terminate();
+  }
+
+  async close(): Promise<void> {
+    this.#host = undefined;
+  }
+
+  #launch(workerId: string, claims: SharedArrayBuffer, port: MessagePort): Worker {
+    const { url, data, env, argv, execArgv, isExecArgvOwn, resourceLimits } = this.#settings;
+    const workerData: ThreadStart = { url, data, workerId, concurrency: this.plan.concurrency, claims, port };
+    return new Worker(neighbour("entry", import.meta.url), {
+      workerData,
+      transferList: [port],
+      name: workerId,
+      ...(env === undefined ? {} : { env }),
+      ...(argv === undefined ? {} : { argv }),
+      ...(isExecArgvOwn ? { execArgv } : {}),
+      ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    });
+  }
+
+  #exited(worker: number, thread: Thread, exitCode: number): void {
+    // What the worker sent before its end counts.
+    for (let left = receiveMessageOnPort(thread.port); left !== undefined; left = receiveMessageOnPort(thread.port)) {
+      this.#host?.reply(worker, left.message as WorkerReply);
+    }
+    thread.port.close();
+    this.#threads.delete(worker);
+    const code: unknown = thread.error instanceof Error ? Reflect.get(thread.error, "code") : undefined;
+    this.#host?.workerDown(worker, {
+      exitCode,
+      outOfMemory: code === "ERR_WORKER_OUT_OF_MEMORY",
+      cause: thread.error,
+      hasBegun: (ticket) => thread.claims.hasBegun(ticket),
+    });
+  }
+}

@@ -1,0 +1,128 @@
+// The flags of `manyhands map`. What they mean is in map/settings.ts, what happens in map/run.ts.
+import { isatty } from "node:tty";
+import { type Command, Option } from "commander";
+import { wrongUsage } from "../complaint.ts";
+import { describeExitCodes, EXIT_CODES } from "../exit-codes.ts";
+import { INPUT_FORMATS } from "../input/index.ts";
+import { runMap } from "../map/run.ts";
+import { BACKENDS, type MapFlags, readSettings } from "../map/settings.ts";
+import { OUTPUT_FORMATS } from "../output/format.ts";
+import { PROGRESS_MODES } from "../output/reporter.ts";
+import { addLaterFlags, refuseCommand } from "./later.ts";
+
+const GROUPS: Readonly<Record<string, readonly Option[]>> = {
+  "Input:": [
+    new Option("--in <FORMAT>", `how the input is written: ${INPUT_FORMATS.join(", ")} (default: ndjson)`),
+    new Option("-a, --arg-file <FILE>", "read items from FILE, - for standard input (repeatable)").argParser(collect),
+    new Option("-0, --null", "items end in a NUL byte, as find -print0 writes them; --in nul"),
+    new Option("-n, --max-args <N>", "N items per call: the task is given an array"),
+    new Option("--total <N>", "how many items there will be, for the progress and --halt"),
+  ],
+  "Workers:": [
+    new Option("-j, --jobs <N>", "how many workers: N, N% of the processors, or auto (default: auto)"),
+    new Option("-P, --max-procs <N>", "the same as -j"),
+    new Option("--backend <NAME>", `where tasks run: ${BACKENDS.join(", ")} (default: threads)`),
+    new Option("--data <JSON>", "what the module's setup is given in every worker"),
+    new Option("--env <NAME=VALUE>", "a variable of the workers' environment (repeatable)").argParser(collect),
+    new Option("--window <N>", "read at most N items ahead of what is written"),
+  ],
+  "Failure:": [
+    new Option("--retries <N>", "try a failed item again, up to N times (default: 0)"),
+    new Option("--retry-delay <D>", "wait before the first retry, then twice as long each time (default: 100ms)"),
+    new Option("--timeout <D>", "end an item that runs longer than D, or than a percent of the median, like 200%"),
+    new Option("--halt <WHEN>", "stop early: never, or now|soon,fail|success|done=N|N%, like soon,fail=3 (default: never)"),
+    new Option("--max-time <D>", "stop the whole run after D"),
+    new Option("--grace <D>", "how long what runs may take to finish when the run is stopped (default: 5s)"),
+  ],
+  "Output:": [
+    new Option("-o, --output <FILE>", "write results to FILE instead of standard output"),
+    new Option("-k, --keep-order", "write results in the order of the input"),
+    new Option("--out <FORMAT>", `what is written for an item: ${OUTPUT_FORMATS.join(", ")} (default: value)`),
+    new Option("--failed <FILE>", "write the inputs of failed items to FILE, ready to be fed again"),
+    new Option("--tag", "begin each line that a task prints with the task's input"),
+  ],
+  "Show:": [
+    new Option("--progress <HOW>", `${PROGRESS_MODES.join(", ")} (default: auto)`),
+    new Option("-v, --verbose", "say what fails, is retried or is lost when it happens"),
+    new Option("-q, --quiet", "no progress and no summary"),
+    new Option("--dry-run", "show what would run, and run nothing"),
+  ],
+};
+
+/** Flags that say where things come from and go to: another run with the rest has its own. */
+const PLACES: ReadonlySet<string> = new Set(["in", "argFile", "null", "output", "failed", "total", "dryRun"]);
+
+const EXAMPLES = `
+Examples:
+  manyhands map ./resize.mjs photos.ndjson -o sizes.ndjson
+  find . -name '*.ts' -print0 | manyhands map -0 ./stats.mjs#analyse --failed failed.txt
+  manyhands map ./sum.mjs -k ::: 1 2 3
+  manyhands map ./fetch.mjs --in lines urls.txt -j 64 --retries 3 --timeout 30s --halt soon,fail=10%
+`;
+
+/** Words before and after `:::`, which commander does not know; undefined values where there is no `:::`. */
+export function splitMapArguments(words: readonly string[]): {
+  readonly before: readonly string[];
+  readonly values: readonly string[] | undefined;
+} {
+  const at = words[0] === "map" ? words.indexOf(":::") : -1;
+  const before = at < 0 ? words : words.slice(0, at);
+  if (words[0] === "map") refuseUnknownSigns(before, at < 0 ? [] : words.slice(at + 1));
+  return { before, values: at < 0 ? undefined : words.slice(at + 1) };
+}
+
+export function addMapCommand(
+  program: Command,
+  values: readonly string[] | undefined,
+  onStatus: (code: number) => void,
+): void {
+  const command = program
+    .command("map")
+    .summary("run an exported task over many items")
+    .description("Runs an exported task of a module over many items, and writes one result per item.")
+    .argument("<module[#export]>", "the task module; without #export its default export, or the only task it has")
+    .argument("[files...]", "read items from these files, - for standard input (default: standard input)")
+    .usage("[flags] <module[#export]> [files...]\n       manyhands map [flags] <module[#export]> ::: values...")
+    .helpOption("-h, --help", "show this help");
+  for (const [heading, options] of Object.entries(GROUPS)) {
+    for (const option of options) command.addOption(option.helpGroup(heading));
+  }
+  addLaterFlags(command);
+  command.addHelpText("after", `${EXAMPLES}\nExit status:\n${describeExitCodes()}`);
+  command.action(async (task: string, files: string[], flags: MapFlags) => {
+    if (hasNoInput(files, values, flags)) {
+      command.outputHelp({ error: true });
+      process.stderr.write('\nmanyhands: there is no input: give files, ":::" and values, or something on standard input\n');
+      onStatus(EXIT_CODES.usage.code);
+      return;
+    }
+    onStatus(await runMap(await readSettings(task, files, values, flags), wordsOf(command)));
+  });
+}
+
+/** Nobody should sit before a silent terminal and wonder what it waits for. */
+function hasNoInput(files: readonly string[], values: readonly string[] | undefined, flags: MapFlags): boolean {
+  return values === undefined && files.length === 0 && flags.argFile === undefined && isatty(0);
+}
+
+/** The flags as they were given, but for the places. */
+function wordsOf(command: Command): readonly string[] {
+  return command.options.flatMap((option) => {
+    const name = option.attributeName();
+    if (PLACES.has(name) || command.getOptionValueSource(name) !== "cli") return [];
+    const flag = option.short ?? option.long ?? "";
+    const value: unknown = command.getOptionValue(name);
+    if (value === true) return [flag];
+    return (Array.isArray(value) ? value : [value]).flatMap((each) => [flag, String(each)]);
+  });
+}
+
+function refuseUnknownSigns(before: readonly string[], values: readonly string[]): void {
+  if (before.includes("--")) refuseCommand();
+  if (before.includes("::::")) throw wrongUsage('Cannot use "::::": give the file as -a FILE');
+  if (values.includes(":::")) throw wrongUsage('Cannot use ":::" twice: all values go after one');
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}

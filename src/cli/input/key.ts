@@ -1,0 +1,13 @@
+import { createHash } from "node:crypto";
+
+const LENGTH = 16;
+
+/** What an item is known by, wherever it stands in the input: a digest of its JSON with sorted keys. Equal items have equal keys. */
+export function keyOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value, sortKeys) ?? "null").digest("hex").slice(0, LENGTH);
+}
+
+function sortKeys(_name: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}

@@ -1,0 +1,299 @@
+// One run of `manyhands map`, from its settings to its exit status.
+import type { ImapOptions, Pool } from "../../index.ts";
+import { Failures } from "../../observe/failures.ts";
+import { Progress } from "../../observe/progress.ts";
+import { summarize } from "../../observe/summary.ts";
+import { basename } from "node:path";
+import { Complaint, messageOf } from "../complaint.ts";
+import { type Ending, exitCodeOf } from "../exit-codes.ts";
+import type { HaltRule } from "../grammar/halt.ts";
+import { type Input, openInput } from "../input/index.ts";
+import type { Item } from "../input/item.ts";
+import { formatDuration } from "../output/numbers.ts";
+import { openReporter, type Reporter } from "../output/reporter.ts";
+import { openFileSink, openStandardOutput } from "../output/sink.ts";
+import { renderSummary } from "../output/summary-text.ts";
+import { standardError } from "../output/terminal.ts";
+import { describeContinuation } from "./continuation.ts";
+import { dryRun } from "./dry-run.ts";
+import { Feed } from "./feed.ts";
+import { Outcomes } from "./outcomes.ts";
+import { passOnEvents } from "./pool-events.ts";
+import { Results } from "./results.ts";
+import type { MapSettings } from "./settings.ts";
+import { listenForSignals } from "./signals.ts";
+import { SlowItems } from "./slow-items.ts";
+import { startPool } from "./start-pool.ts";
+import { Stop } from "./stop.ts";
+import { describe, previewOf, Tally } from "./tally.ts";
+
+const TICK_MS = 100;
+const DRAIN_CHECK_MS = 20;
+
+/**
+ * Runs it, and gives the exit status.
+ * @param flags what another run has in common with this one, as words: for the command that continues
+ */
+export async function runMap(settings: MapSettings, flags: readonly string[]): Promise<number> {
+  const input = await openInput(settings.input);
+  const run = new Run(settings, flags, input);
+  return settings.isDryRun ? run.rehearse() : run.perform();
+}
+
+class Run {
+  readonly #settings: MapSettings;
+  readonly #flags: readonly string[];
+  readonly #input: Input;
+  readonly #startedAt = performance.now();
+  readonly #stop = new Stop();
+  readonly #progress: Progress;
+  readonly #failures = new Failures();
+  readonly #tally: Tally;
+  readonly #reporter: Reporter;
+  readonly #feed: Feed;
+  readonly #outcomes: Outcomes;
+  readonly #slow: SlowItems | undefined;
+  readonly #notes: string[] = [];
+  #results: Results | undefined;
+  #isReadToEnd = false;
+  #hasLostOutput = false;
+
+  constructor(settings: MapSettings, flags: readonly string[], input: Input) {
+    this.#settings = settings;
+    this.#flags = flags;
+    this.#input = input;
+    const total = settings.total ?? input.total;
+    this.#progress = new Progress({ startedAt: this.#startedAt, total, totalBytes: input.totalBytes });
+    this.#tally = new Tally(this.#progress, this.#failures, settings.halt, (rule) => this.#halt(rule));
+    const style = { name: basename(settings.task.module), workers: settings.workers.backend };
+    this.#reporter = openReporter(settings.progress, standardError(), style, this.#startedAt);
+    this.#slow = settings.timeout?.kind === "median" ? new SlowItems(settings.timeout.percent) : undefined;
+    this.#feed = new Feed(input, {
+      onRead: () => this.#progress.apply({ kind: "read", items: 1 }),
+      onBad: (item, before) => this.#results?.addUnreadable(item, this.#outcomes.unreadable(item), before),
+      onEnd: () => {
+        this.#isReadToEnd = true;
+        this.#progress.apply({ kind: "inputEnded" });
+      },
+      onError: (error) => this.#fail("usage", `Cannot read the input: ${messageOf(error)}`, "drain"),
+    });
+    this.#outcomes = new Outcomes({
+      feed: this.#feed,
+      tally: this.#tally,
+      format: settings.outputFormat,
+      isCut: (error) => this.#isCut(error),
+      explain: (error) => this.#slow?.explain(error) ?? error,
+      onFailure: (item, error) => {
+        if (settings.isVerbose) this.#say(`failed: ${describe(item)}: ${messageOf(error)}`);
+      },
+    });
+  }
+
+  /** Shows what would run. */
+  async rehearse(): Promise<number> {
+    const output = openStandardOutput((error) => this.#onOutputError("standard output", error));
+    const unreadable = await dryRun(this.#settings, this.#input, output, (item) => this.#say(messageOf(item.problem)));
+    return this.#exitCode(unreadable > 0);
+  }
+
+  async perform(): Promise<number> {
+    const { task, workers, graceMs } = this.#settings;
+    const starting = new AbortController();
+    this.#stop.listen({ onDrain: () => starting.abort(), onKill: () => {} });
+    const unlisten = listenForSignals(this.#stop, graceMs, (signal) => this.#onSignal(signal));
+    try {
+      const started = await startPool(task, workers, starting.signal);
+      try {
+        this.#results = await this.#openResults();
+        await this.#pump(started.pool, started.task);
+      } finally {
+        await (this.#stop.stage === "running" ? started.pool.close() : started.pool.terminate());
+      }
+    } catch (error) {
+      if (error instanceof Complaint || !starting.signal.aborted) throw error;
+    } finally {
+      unlisten();
+      this.#stop.end();
+      this.#reporter.end(performance.now(), () => this.#progress.view(performance.now()));
+    }
+    this.#summarize();
+    return this.#exitCode(this.#failures.count > 0);
+  }
+
+  /** Takes every item through the pool. Resolves when each has its end, and is written. */
+  async #pump(pool: Pool, task: string): Promise<void> {
+    const results = this.#results as Results;
+    const ticking = setInterval(() => this.#tick(pool), TICK_MS);
+    const limit = this.#limitTime();
+    const unlisten = passOnEvents(pool, this.#settings.isVerbose, {
+      print: (text) => this.#reporter.print(text),
+      say: (text) => this.#say(text),
+      retrying: (items) => this.#progress.apply({ kind: "retrying", items }),
+      tagOf: (index) => this.#tagOf(index),
+    });
+    this.#slow?.watch(pool);
+    this.#stop.listen({ onDrain: () => this.#drain(pool), onKill: () => this.#kill(pool) });
+    try {
+      for await (const { index } of pool.imap(task, this.#feed, this.#mapOptions())) {
+        const written = this.#outcomes.take(index);
+        const item = written && this.#feed.take(index);
+        if (item) await results.add(item, written);
+      }
+      this.#writeUnfinished(results);
+      await results.end();
+    } finally {
+      clearInterval(ticking);
+      clearTimeout(limit);
+      this.#slow?.end();
+      unlisten();
+    }
+  }
+
+  #mapOptions(): ImapOptions & { readonly onError: "collect" } {
+    const { isOrdered, window, retries, retryDelayMs, timeout } = this.#settings;
+    return {
+      ordered: isOrdered,
+      onError: "collect",
+      onSettled: (record) => this.#outcomes.settled(record),
+      ...(window === undefined ? {} : { window }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
+      ...(timeout?.kind === "fixed" ? { timeoutMs: timeout.ms } : {}),
+      // A time limit of its own needs each item to have a start of its own.
+      ...(timeout?.kind === "median" ? { chunkSize: 1 } : {}),
+    };
+  }
+
+  async #openResults(): Promise<Results> {
+    const { outputFile, failedFile, isOrdered } = this.#settings;
+    const output =
+      outputFile === undefined
+        ? openStandardOutput((error) => this.#onOutputError("standard output", error))
+        : await openFileSink("-o", outputFile, (error) => this.#onOutputError(outputFile, error));
+    const failed =
+      failedFile === undefined
+        ? undefined
+        : await openFileSink("--failed", failedFile, (error) => this.#onOutputError(failedFile, error));
+    return new Results(output, failed, this.#input.again, isOrdered);
+  }
+
+  /** What begins the lines that an item's task prints: the item, as one word of text. */
+  #tagOf(index: number): string {
+    const item = this.#settings.isTagged ? this.#feed.get(index) : undefined;
+    return item === undefined ? "" : previewOf(item);
+  }
+
+  #writeUnfinished(results: Results): void {
+    for (const item of this.#feed.rest()) {
+      this.#tally.notFinished();
+      results.addUnfinished(item);
+    }
+  }
+
+  #tick(pool: Pool): void {
+    const workers = pool.workers();
+    const busy = workers.filter(({ running }) => running > 0).length;
+    const { running } = pool.snapshot();
+    this.#progress.apply({ kind: "sampled", running, workers: workers.length, busyShare: busy / Math.max(1, workers.length) });
+    const now = performance.now();
+    this.#reporter.tick(now, () => this.#progress.view(now));
+  }
+
+  // Ending early
+
+  /** Stops reading and starting; once nothing runs, what is left is given up. */
+  #drain(pool: Pool): void {
+    this.#feed.stop();
+    pool.pause();
+    const waiting = setInterval(() => {
+      if (pool.snapshot().running > 0 && this.#stop.stage === "draining") return;
+      clearInterval(waiting);
+      this.#kill(pool);
+    }, DRAIN_CHECK_MS);
+  }
+
+  #kill(pool: Pool): void {
+    void pool.terminate().catch((error: unknown) => this.#say(`Cannot end the workers: ${messageOf(error)}`));
+  }
+
+  #isCut(error: unknown): boolean {
+    const { code } = Object(error) as { code?: unknown };
+    if (code === "ERR_BACKEND_UNAVAILABLE") {
+      this.#fail("noWorker", messageOf(error), "kill");
+      return true;
+    }
+    return this.#stop.stage !== "running" && code === "ERR_POOL_CLOSED";
+  }
+
+  #halt(rule: HaltRule): void {
+    if (rule.when === "never") return;
+    this.#notes.push(`stopped by --halt ${rule.when},${rule.why}=${rule.limit}${rule.isPercent ? "%" : ""}`);
+    if (rule.when === "now") this.#stop.kill("incomplete");
+    else this.#stop.drain("incomplete", undefined);
+  }
+
+  #limitTime(): NodeJS.Timeout | undefined {
+    const { maxTimeMs, graceMs } = this.#settings;
+    if (maxTimeMs === undefined) return undefined;
+    const left = maxTimeMs - (performance.now() - this.#startedAt);
+    return setTimeout(() => {
+      this.#notes.push(`stopped by --max-time ${formatDuration(maxTimeMs)}`);
+      this.#stop.drain("incomplete", graceMs);
+    }, left);
+  }
+
+  #onSignal(signal: string): void {
+    this.#notes.push(`stopped by ${signal}`);
+    const grace = formatDuration(this.#settings.graceMs);
+    this.#say(`${signal}: finishing what runs, up to ${grace}; a second signal kills it, a third leaves at once`);
+  }
+
+  #onOutputError(name: string, error: Error): void {
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") {
+      this.#stop.kill("brokenPipe");
+      return;
+    }
+    this.#hasLostOutput = true;
+    this.#fail("incomplete", `Cannot write "${name}": ${messageOf(error)}`, "kill");
+  }
+
+  /** Something that concerns the whole run: said once, then the run is stopped. */
+  #fail(ending: Ending, message: string, how: "drain" | "kill"): void {
+    if (!this.#stop.endings.has(ending)) this.#notes.push(message);
+    if (how === "kill") this.#stop.kill(ending);
+    else this.#stop.drain(ending, undefined);
+  }
+
+  // The end
+
+  #summarize(): void {
+    const { endings } = this.#stop;
+    // Nobody reads the results any more; who closed the pipe wants to hear nothing.
+    if (endings.size === 1 && endings.has("brokenPipe")) return;
+    const summary = summarize(this.#progress.view(performance.now()), this.#failures, this.#tally.unfinished);
+    const continuation = describeContinuation({
+      settings: this.#settings,
+      again: this.#input.again,
+      flags: this.#flags,
+      failed: summary.failed,
+      unfinished: summary.unfinished,
+      lastRead: this.#feed.lastRead,
+      isReadToEnd: this.#isReadToEnd,
+    });
+    const lines = this.#settings.isQuiet ? this.#notes : [...renderSummary(summary), ...this.#notes, ...continuation];
+    for (const line of lines) this.#reporter.print(`${line}\n`);
+  }
+
+  #exitCode(hasFailures: boolean): number {
+    const endings = new Set(this.#stop.endings);
+    // Asked to stop when all was done: then it was not stopped.
+    const isComplete = this.#isReadToEnd && this.#tally.unfinished === 0 && !this.#hasLostOutput;
+    if (isComplete) endings.delete("incomplete");
+    if (hasFailures) endings.add("itemFailed");
+    return exitCodeOf(endings);
+  }
+
+  #say(text: string): void {
+    this.#reporter.print(`manyhands: ${text}\n`);
+  }
+}

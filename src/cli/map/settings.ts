@@ -1,0 +1,212 @@
+// The flags of `manyhands map`, read and checked: whatever is wrong is said here, before anything starts.
+import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { messageOf, wrongUsage } from "../complaint.ts";
+import { parseChoice } from "../grammar/choice.ts";
+import { parseCount } from "../grammar/count.ts";
+import { parseDuration } from "../grammar/duration.ts";
+import { parseEnvironment } from "../grammar/environment.ts";
+import { type HaltRule, needsTotal, parseHalt } from "../grammar/halt.ts";
+import { parseJobs } from "../grammar/jobs.ts";
+import { parseTimeout, type TimeoutRule } from "../grammar/timeout.ts";
+import { INPUT_FORMATS, type InputFormat, type InputPlan } from "../input/index.ts";
+import { openFile, type Source, standardInput } from "../input/source.ts";
+import { OUTPUT_FORMATS, type OutputFormat } from "../output/format.ts";
+import { PROGRESS_MODES, type ProgressMode } from "../output/reporter.ts";
+import { identityOf } from "../output/sink.ts";
+
+export const BACKENDS = ["threads", "processes", "inline"] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+/** As the flags were given; absent ones are undefined. */
+export interface MapFlags {
+  readonly in?: string;
+  readonly argFile?: readonly string[];
+  readonly null?: boolean;
+  readonly maxArgs?: string;
+  readonly total?: string;
+  readonly jobs?: string;
+  readonly maxProcs?: string;
+  readonly backend?: string;
+  readonly data?: string;
+  readonly env?: readonly string[];
+  readonly window?: string;
+  readonly retries?: string;
+  readonly retryDelay?: string;
+  readonly timeout?: string;
+  readonly halt?: string;
+  readonly maxTime?: string;
+  readonly grace?: string;
+  readonly output?: string;
+  readonly keepOrder?: boolean;
+  readonly out?: string;
+  readonly failed?: string;
+  readonly tag?: boolean;
+  readonly progress?: string;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export interface MapSettings {
+  readonly task: TaskName;
+  readonly input: InputPlan;
+  readonly total: number | undefined;
+  readonly workers: WorkerSettings;
+  readonly window: number | undefined;
+  readonly retries: number | undefined;
+  readonly retryDelayMs: number | undefined;
+  readonly timeout: TimeoutRule | undefined;
+  readonly halt: HaltRule;
+  readonly maxTimeMs: number | undefined;
+  readonly graceMs: number;
+  readonly outputFile: string | undefined;
+  readonly outputFormat: OutputFormat;
+  readonly isOrdered: boolean;
+  readonly failedFile: string | undefined;
+  readonly isTagged: boolean;
+  readonly progress: ProgressMode;
+  readonly isVerbose: boolean;
+  readonly isQuiet: boolean;
+  readonly isDryRun: boolean;
+}
+
+export interface TaskName {
+  /** As it was given, without the export. */
+  readonly module: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Undefined where none was named. */
+  readonly exportName: string | undefined;
+}
+
+export interface WorkerSettings {
+  readonly backend: BackendName;
+  readonly size: number;
+  /** Undefined where `--data` was not given. */
+  readonly data: unknown;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const GRACE = "5s";
+
+/** @param values what stood after `:::`, undefined where there was none */
+export async function readSettings(
+  task: string,
+  files: readonly string[],
+  values: readonly string[] | undefined,
+  flags: MapFlags,
+): Promise<MapSettings> {
+  const optional = <T>(text: string | undefined, parse: (text: string) => T): T | undefined =>
+    text === undefined ? undefined : parse(text);
+  const duration = (flag: string, text: string | undefined) => optional(text, (given) => parseDuration(flag, given));
+  const settings: MapSettings = {
+    task: await readTaskName(task),
+    input: await readInputPlan(files, values, flags),
+    total: optional(flags.total, (text) => parseCount("--total", text, 0)),
+    workers: {
+      backend: parseChoice("--backend", flags.backend ?? "threads", BACKENDS),
+      size: readSize(flags),
+      data: optional(flags.data, readData),
+      environment: parseEnvironment(flags.env ?? []),
+    },
+    window: optional(flags.window, (text) => parseCount("--window", text, 1)),
+    retries: optional(flags.retries, (text) => parseCount("--retries", text, 0)),
+    retryDelayMs: duration("--retry-delay", flags.retryDelay),
+    timeout: optional(flags.timeout, parseTimeout),
+    halt: parseHalt(flags.halt ?? "never"),
+    maxTimeMs: duration("--max-time", flags.maxTime),
+    graceMs: parseDuration("--grace", flags.grace ?? GRACE),
+    outputFile: flags.output,
+    outputFormat: parseChoice("--out", flags.out ?? "value", OUTPUT_FORMATS),
+    isOrdered: flags.keepOrder === true,
+    failedFile: flags.failed,
+    isTagged: flags.tag === true,
+    progress: parseChoice("--progress", flags.progress ?? (flags.quiet ? "none" : "auto"), PROGRESS_MODES),
+    isVerbose: flags.verbose === true,
+    isQuiet: flags.quiet === true,
+    isDryRun: flags.dryRun === true,
+  };
+  checkTogether(settings, flags);
+  await checkFilesDiffer(settings);
+  return settings;
+}
+
+async function readTaskName(given: string): Promise<TaskName> {
+  const [, module, exportName] = /^(.*?)(?:#([^#/\\]*))?$/s.exec(given) ?? [];
+  if (module === undefined || module === "") throw wrongUsage(`Cannot run "${given}": give a task module, as in ./tasks.mjs#name`);
+  if (exportName === "") throw wrongUsage(`Cannot run "${given}": no name follows the #`);
+  const path = module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
+  const found = await stat(path).catch((error: unknown) => {
+    throw wrongUsage(`Cannot load module "${module}": ${isMissing(error) ? "there is no such file" : messageOf(error)}`, {
+      cause: error,
+    });
+  });
+  if (!found.isFile()) throw wrongUsage(`Cannot load module "${module}": it is not a file`);
+  return { module, path, exportName };
+}
+
+async function readInputPlan(
+  files: readonly string[],
+  values: readonly string[] | undefined,
+  flags: MapFlags,
+): Promise<InputPlan> {
+  const names = [...files, ...(flags.argFile ?? [])];
+  if (flags.null && flags.in !== undefined && flags.in !== "nul") {
+    throw wrongUsage(`Cannot use -0 with --in ${flags.in}: -0 is --in nul`);
+  }
+  const format: InputFormat = flags.null ? "nul" : parseChoice("--in", flags.in ?? "ndjson", INPUT_FORMATS);
+  if (values && names.length > 0) throw wrongUsage(`Cannot read both ":::" and "${names[0]}": give one of them`);
+  if (names.filter((name) => name === "-").length > 1) throw wrongUsage('Cannot read "-" twice: standard input ends once');
+  const sources: Source[] = [];
+  if (!values) for (const name of names) sources.push(await openFile(name));
+  if (!values && names.length === 0) sources.push(await standardInput());
+  const groupSize = flags.maxArgs === undefined ? undefined : parseCount("-n", flags.maxArgs, 1);
+  return { format, sources, values, groupSize };
+}
+
+function readSize(flags: MapFlags): number {
+  if (flags.jobs !== undefined && flags.maxProcs !== undefined && flags.jobs !== flags.maxProcs) {
+    throw wrongUsage(`Cannot use both -j ${flags.jobs} and -P ${flags.maxProcs}: they mean the same`);
+  }
+  const text = flags.jobs ?? flags.maxProcs;
+  if (flags.backend === "inline" && text === undefined) return 1;
+  return parseJobs(text ?? "auto", availableParallelism());
+}
+
+function readData(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw wrongUsage(`Cannot read --data as JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function checkTogether(settings: MapSettings, flags: MapFlags): void {
+  if (flags.quiet && flags.verbose) throw wrongUsage("Cannot use -q with -v: one hides what the other shows");
+  const isCounted = settings.total !== undefined || settings.input.values !== undefined || settings.input.format === "json";
+  if (needsTotal(settings.halt) && !isCounted) {
+    throw wrongUsage(`Cannot use --halt ${flags.halt}: how many items there are is not known; give --total N`);
+  }
+}
+
+/** Nothing that is written may be something that is read, or it is lost before it is used. */
+async function checkFilesDiffer(settings: MapSettings): Promise<void> {
+  const inputs = new Map(settings.input.sources.flatMap(({ identity, name }) => (identity ? [[identity, name] as const] : [])));
+  const written = new Map<string, string>();
+  for (const [flag, path] of [["-o", settings.outputFile], ["--failed", settings.failedFile]] as const) {
+    if (path === undefined) continue;
+    const identity = (await identityOf(path)) ?? resolve(path);
+    const input = inputs.get(identity);
+    if (input !== undefined) throw wrongUsage(`Cannot write ${flag} "${path}": it is the input "${input}"`);
+    if (identity === (await identityOf(settings.task.path))) throw wrongUsage(`Cannot write ${flag} "${path}": it is the task module`);
+    if (written.has(identity)) throw wrongUsage(`Cannot write ${flag} "${path}": ${written.get(identity)} goes there too`);
+    written.set(identity, flag);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}

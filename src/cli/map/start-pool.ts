@@ -1,0 +1,83 @@
+// A pool whose first worker is up, and the one task that a run is about.
+import { type Backend, Pool, type WorkerInfo } from "../../index.ts";
+import { Complaint, messageOf, wrongUsage } from "../complaint.ts";
+import type { TaskName, WorkerSettings } from "./settings.ts";
+
+export interface StartedPool {
+  readonly pool: Pool;
+  /** The name of the exported task. */
+  readonly task: string;
+}
+
+/** Rejects with a complaint where no worker comes up, or the module has no such task. */
+export async function startPool(name: TaskName, workers: WorkerSettings, signal: AbortSignal): Promise<StartedPool> {
+  const pool: Pool = new Pool(await makeBackend(name.path, workers));
+  try {
+    const worker = await firstWorker(pool, name, signal);
+    return { pool, task: chooseTask(name, worker.tasks) };
+  } catch (error) {
+    await pool.terminate();
+    throw error;
+  }
+}
+
+/** Loads the one backend that is asked for. */
+async function makeBackend(path: string, workers: WorkerSettings): Promise<Backend> {
+  const { size, data } = workers;
+  const hasEnvironment = Object.keys(workers.environment).length > 0;
+  const options = { size, ...(data === undefined ? {} : { data }) };
+  const env = hasEnvironment ? { env: { ...process.env, ...workers.environment } } : {};
+  switch (workers.backend) {
+    case "threads": {
+      const { threads } = await import("../../backends/threads/index.ts");
+      return threads(path, { ...options, ...env });
+    }
+    case "processes": {
+      const { processes } = await import("../../backends/processes/index.ts");
+      return processes(path, { ...options, ...env });
+    }
+    case "inline": {
+      const { inline } = await import("../../backends/inline/index.ts");
+      // The tasks run in this process: its environment is theirs.
+      Object.assign(process.env, workers.environment);
+      return inline(path, options);
+    }
+  }
+}
+
+function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<WorkerInfo> {
+  return new Promise((resolve, reject) => {
+    const found = pool.workers().find((worker) => worker.state === "idle");
+    if (found) resolve(found);
+    const removers = [
+      pool.on("workerUp", ({ worker }) => settle(() => resolve(worker))),
+      pool.on("backendFailed", ({ error }) => settle(() => reject(cannotStart(name, error)))),
+    ];
+    const abort = () => settle(() => reject(signal.reason));
+    signal.addEventListener("abort", abort);
+    function settle(how: () => void): void {
+      for (const remove of removers) remove();
+      signal.removeEventListener("abort", abort);
+      how();
+    }
+  });
+}
+
+function cannotStart(name: TaskName, error: unknown): Complaint {
+  const { cause } = error as Error;
+  return new Complaint("usage", `Cannot load module "${name.module}": ${messageOf(cause ?? error)}`, { cause: error });
+}
+
+/** The named one; else the default export, else the only one there is. */
+function chooseTask({ module, exportName }: TaskName, tasks: readonly string[]): string {
+  const list = tasks.length === 0 ? "it exports no task" : `its tasks are ${tasks.join(", ")}`;
+  if (exportName !== undefined) {
+    if (tasks.includes(exportName)) return exportName;
+    throw wrongUsage(`Cannot run "${module}#${exportName}": the module has no such task; ${list}`);
+  }
+  if (tasks.includes("default")) return "default";
+  const [only, ...others] = tasks;
+  if (only === undefined) throw wrongUsage(`Cannot run "${module}": ${list}`);
+  if (others.length > 0) throw wrongUsage(`Cannot run "${module}": name one of its tasks, as in ${module}#${only}; ${list}`);
+  return only;
+}

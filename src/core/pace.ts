@@ -1,0 +1,40 @@
+// How long a worker's tasks take, and so how many may wait at it beyond what it runs.
+
+/** The work, in milliseconds, that may wait at a worker. It has to outlast a round trip and stay short for who comes later. */
+const AHEAD_MS = 2;
+const MAX_AHEAD = 512;
+/** A sample counts for at most this many times the usual one: a rare long task says little about the next. */
+const CLIP = 8;
+const WEIGHT = 1 / 16;
+const WARM_UP = 32;
+
+export class Pace {
+  /** The usual duration of a task in milliseconds; -1 before the first one. */
+  typicalMs = -1;
+  /** The plain moving mean, which rare long tasks move too. */
+  meanMs = -1;
+
+  #samples = 0;
+
+  add(ms: number): void {
+    if (++this.#samples === 1) {
+      this.typicalMs = ms;
+      this.meanMs = ms;
+      return;
+    }
+    // 1 µs keeps the estimate of no-ops above zero, from where it could not grow again.
+    const limit = (this.typicalMs + 0.001) * CLIP;
+    // The first runs of a function are slow ones: at first, what is faster counts more.
+    const weight = this.#samples < WARM_UP && ms < this.typicalMs ? 0.5 : WEIGHT;
+    this.typicalMs += ((ms < limit ? ms : limit) - this.typicalMs) * weight;
+    this.meanMs += (ms - this.meanMs) * WEIGHT;
+  }
+
+  /** How many tasks may wait at the worker. Without `recall` a long one cannot be overtaken, so the mean decides. */
+  ahead(canRecall: boolean): number {
+    if (this.typicalMs < 0) return 0;
+    const ms = canRecall ? this.typicalMs : this.meanMs;
+    if (ms * 2 > AHEAD_MS) return 0;
+    return Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / (ms + 0.001)));
+  }
+}

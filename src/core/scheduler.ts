@@ -1,0 +1,782 @@
+// The scheduler as a state machine: events go in with the time they happened at, commands come out, and `nextWakeup` says when
+// to look again. It knows tasks as slots, workers as keys, and neither values, nor promises, nor clocks.
+import { BackendRecord, type BackendSpec, type WorkerCount } from "./backend-record.ts";
+import { backoff } from "./backoff.ts";
+import type { Command, SettleReason } from "./command.ts";
+import {
+  ABORT_ALARM,
+  BUSY_ALARM,
+  type CoreOptions,
+  CoreState,
+  IDLE_ALARM,
+  KILL_ALARM,
+  RECALL_ALARM,
+  START_ALARM,
+} from "./core-state.ts";
+import { dispatch, RECALL_AFTER_MS, recall, startDue } from "./dispatch.ts";
+import { Fleet } from "./fleet.ts";
+import { AHEAD, ALONE, BOUND, DELAYED, FREE, ONCE, PINNED, type Profile, QUEUED, RUNNING, STALLED } from "./task-table.ts";
+import type { WorkerRecord } from "./worker-record.ts";
+
+/** Charged losses of a task that was given no `retries`. */
+const LOSS_BUDGET = 2;
+
+/** What became of a failed attempt: -1 is final, otherwise the task goes again after so many milliseconds. */
+export interface Verdict {
+  readonly slot: number;
+  readonly retryInMs: number;
+}
+
+/** How a worker came to its end. */
+export interface WorkerEnd {
+  readonly cause: unknown;
+  /** Whether it had begun the ticket, where the backend can know. */
+  readonly hasBegun?: (ticket: number) => boolean;
+}
+
+export type Failure = "thrown" | "permanent";
+
+export class Scheduler {
+  readonly #core: CoreState;
+  readonly #fleet: Fleet;
+  #seq = 0;
+  /** Tasks that are not settled. */
+  #live = 0;
+  #running = 0;
+
+  constructor(options: CoreOptions) {
+    this.#core = new CoreState(options);
+    this.#fleet = new Fleet(this.#core);
+  }
+
+  // ── What there is ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get live(): number {
+    return this.#live;
+  }
+
+  get running(): number {
+    this.#running = 0;
+    for (const worker of this.#core.workers) if (worker !== undefined) this.#running += worker.running + worker.stalled;
+    return this.#running;
+  }
+
+  /** Tasks that no worker has begun: waiting, delayed, sent ahead. */
+  get queued(): number {
+    return this.#live - this.running;
+  }
+
+  get isPaused(): boolean {
+    return this.#core.isPaused;
+  }
+
+  get workerCount(): number {
+    return this.#fleet.size;
+  }
+
+  /** How many tasks all workers hold at once, what is sent ahead included. */
+  get reach(): number {
+    let reach = 0;
+    for (const worker of this.#core.workers) {
+      if (worker?.phase === "up") reach += worker.capacity + worker.pace.ahead(worker.backend.spec.recalls);
+    }
+    return reach;
+  }
+
+  /** Tasks all workers run at once; what is starting counts as one. */
+  get hands(): number {
+    let hands = 0;
+    for (const worker of this.#core.workers) {
+      if (worker?.phase === "up" || worker?.phase === "starting") hands += worker.capacity;
+    }
+    return hands;
+  }
+
+  worker(key: number): WorkerRecord | undefined {
+    return this.#fleet.worker(key);
+  }
+
+  backend(index: number): BackendRecord {
+    return this.#core.backends[index]!;
+  }
+
+  attemptOf(slot: number): number {
+    return this.#core.table.attempts[slot]!;
+  }
+
+  addedAt(slot: number): number {
+    return this.#core.table.addedAt[slot]!;
+  }
+
+  startedAt(slot: number): number {
+    return this.#core.table.startedAt[slot]!;
+  }
+
+  priorityOf(slot: number): number {
+    return this.#core.table.priority[slot]!;
+  }
+
+  isRunning(slot: number): boolean {
+    const state = this.#core.table.state[slot]!;
+    return state === RUNNING || state === STALLED;
+  }
+
+  /** The ticket and worker of a task that was sent; undefined for one that was not. */
+  sentTo(slot: number): { readonly worker: number; readonly ticket: number } | undefined {
+    const { table, workers } = this.#core;
+    const state = table.state[slot]!;
+    if (state !== RUNNING && state !== AHEAD && state !== STALLED) return undefined;
+    return { worker: workers[table.worker[slot]!]!.key, ticket: table.ticket[slot]! };
+  }
+
+  set reportsStarts(wanted: boolean) {
+    this.#core.reportsStarts = wanted;
+  }
+
+  nextWakeup(): number {
+    return this.#core.nextWakeup();
+  }
+
+  /** The commands that came up since the last call. */
+  takeCommands(): Command[] {
+    const { commands } = this.#core;
+    if (commands.length === 0) return NOTHING;
+    this.#core.commands = [];
+    return commands;
+  }
+
+  // ── Backends and workers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  addBackend(spec: BackendSpec): number {
+    const backend = new BackendRecord(this.#core.backends.length, spec);
+    this.#core.backends.push(backend);
+    return backend.index;
+  }
+
+  /** Whether some backend has, or may come to have, a worker for the series. */
+  canServe(series: number): boolean {
+    for (const backend of this.#core.backends) if (backend.canServe && backend.serves.has(series)) return true;
+    for (const worker of this.#core.workers) {
+      if (worker !== undefined && (worker.phase === "up" || worker.phase === "starting") && worker.serves.has(series)) return true;
+    }
+    return false;
+  }
+
+  /** Why nobody serves the series any more: the failure of a backend that did; undefined where there is no such failure. */
+  failureFor(series: number): { readonly cause: unknown } | undefined {
+    if (this.canServe(series)) return undefined;
+    return this.#core.backends.find((backend) => backend.failure !== undefined && backend.serves.has(series))?.failure;
+  }
+
+  /** A worker came by itself. Answers its key. */
+  workerJoined(backend: number): number {
+    return this.#fleet.admit(this.#core.backends[backend]!).key;
+  }
+
+  workerUp(now: number, key: number, capacity: number, series: Iterable<number>): void {
+    const worker = this.#fleet.worker(key);
+    if (worker?.phase !== "starting") return;
+    worker.phase = "up";
+    worker.capacity = capacity;
+    worker.lastAnswerAt = now;
+    for (const one of series) worker.serves.add(one);
+    this.#core.clearAlarm(worker, START_ALARM);
+    this.#core.startAlarms.remove(worker.backend.index);
+    worker.backend.startFailures = 0;
+    this.#fleet.idled(worker, now);
+  }
+
+  qualify(key: number, series: number): boolean {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return false;
+    worker.serves.add(series);
+    return true;
+  }
+
+  workerDown(now: number, key: number, end: WorkerEnd): void {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return;
+    const { phase } = worker;
+    const { table } = this.#core;
+    const suspects: number[] = [];
+    const innocent: number[] = [];
+    for (const slot of worker.unanswered()) {
+      // A worker that was killed for another task's sake says nothing about the ones beside it.
+      const isInnocent = worker.isDoomed || end.hasBegun?.(table.ticket[slot]!) === false;
+      (isInnocent ? innocent : suspects).push(slot);
+    }
+    const pinned = worker.pinned.splice(0);
+    const idleDeath = phase === "up" && suspects.length === 0 && innocent.length === 0 && worker.done === 0 && worker.orphans === 0;
+    this.#fleet.forget(worker);
+    for (const slot of innocent) {
+      const hasBegun = end.hasBegun?.(table.ticket[slot]!) ?? true;
+      this.#comeBack(slot, hasBegun, now, end.cause, key);
+    }
+    for (const slot of suspects) this.#lost(now, slot, suspects.length === 1, key, end.cause);
+    for (const slot of pinned) this.#settle(slot, "lost", key, end.cause);
+    if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
+    else if (idleDeath) this.#fleet.diedIdle(worker.backend, end.cause, now);
+    if (worker.backend.failure !== undefined || !worker.backend.canServe) this.#settleUnserved();
+  }
+
+  /** The worker says that it cannot take tasks for a while. */
+  #rest(worker: WorkerRecord, until: number): void {
+    worker.busyUntil = Math.max(worker.busyUntil, until);
+    this.#core.setAlarm(worker, BUSY_ALARM, worker.busyUntil);
+    recall(this.#core, worker, worker.ahead);
+  }
+
+  resize(now: number, backend: number, size: WorkerCount): void {
+    const record = this.#core.backends[backend]!;
+    record.size = size;
+    record.failure = undefined;
+    record.startFailures = 0;
+    record.idleDeaths = 0;
+    record.nextStartAt = 0;
+    this.#fleet.plan(now);
+    for (const worker of this.#core.workers) {
+      if (worker?.phase === "stopping" && worker.ahead > 0) recall(this.#core, worker, worker.ahead);
+    }
+  }
+
+  /** Stops one worker for good: its backend is one smaller from now on. */
+  stopWorker(now: number, key: number): void {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return;
+    if (worker.phase === "starting" || worker.phase === "up") {
+      const { size } = worker.backend;
+      const max = Math.max(0, size.max - 1);
+      worker.backend.size = { ...size, max, min: Math.min(size.min, max) };
+    }
+    this.#stop(worker, now);
+  }
+
+  /** Stops all workers of a backend, which gets no new ones. */
+  removeBackend(now: number, index: number): void {
+    const backend = this.#core.backends[index]!;
+    backend.isRemoved = true;
+    for (const worker of this.#core.workers) if (worker?.backend === backend) this.#stop(worker, now);
+  }
+
+  /** Ends one worker now. What it has not answered goes to others, uncharged. */
+  killWorker(now: number, key: number): void {
+    this.stopWorker(now, key);
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return;
+    worker.isDoomed = true;
+    this.#core.kill(worker, now);
+  }
+
+  /** A worker that ends when it has answered what it has, and is replaced. */
+  recycle(now: number, key: number): void {
+    const worker = this.#fleet.worker(key);
+    if (worker !== undefined) this.#stop(worker, now);
+  }
+
+  #stop(worker: WorkerRecord, now: number): void {
+    if (worker.ahead > 0) recall(this.#core, worker, worker.ahead);
+    this.#fleet.stop(worker, now);
+  }
+
+  workersOf(backend: number): number[] {
+    const keys: number[] = [];
+    for (const worker of this.#core.workers) if (worker?.backend.index === backend) keys.push(worker.key);
+    return keys;
+  }
+
+  workerKeys(): number[] {
+    const keys: number[] = [];
+    for (const worker of this.#core.workers) if (worker !== undefined) keys.push(worker.key);
+    return keys.sort((a, b) => a - b);
+  }
+
+  /** Slots of what the worker has not answered. */
+  unansweredOf(key: number): number[] {
+    return this.#fleet.worker(key)?.unanswered() ?? [];
+  }
+
+  // ── Tasks ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Queues a task and answers its slot. */
+  add(now: number, priority: number, profile: Profile): number {
+    const slot = this.#allocate(now, priority, profile);
+    this.#enqueue(slot);
+    return slot;
+  }
+
+  /** Queues a task that may not run before `delayMs` are over. */
+  addLater(now: number, priority: number, profile: Profile, delayMs: number): number {
+    const slot = this.#allocate(now, priority, profile);
+    this.#again(slot, now, delayMs);
+    return slot;
+  }
+
+  /** A task for one worker, before all others and alone. */
+  addPinned(now: number, key: number, profile: Profile): number {
+    const slot = this.#allocate(now, 0, profile);
+    this.#core.table.state[slot] = PINNED;
+    this.#core.table.flags[slot] = ONCE | BOUND;
+    const worker = this.#fleet.worker(key)!;
+    this.#core.table.worker[slot] = worker.index;
+    worker.pinned.push(slot);
+    if (worker.ahead > 0) recall(this.#core, worker, worker.ahead);
+    return slot;
+  }
+
+  #allocate(now: number, priority: number, profile: Profile): number {
+    const { table, options } = this.#core;
+    const slot = table.allocate();
+    table.seq[slot] = this.#seq++;
+    table.priority[slot] = priority;
+    table.key[slot] = options.agingMs > 0 ? priority + now / options.agingMs : priority;
+    table.addedAt[slot] = now;
+    table.startedAt[slot] = 0;
+    table.attempts[slot] = 0;
+    table.charged[slot] = 0;
+    table.losses[slot] = 0;
+    table.flags[slot] = profile.atMostOnce ? ONCE : 0;
+    table.profile[slot] = profile;
+    if (profile.deadlineMs > 0) this.#core.deadlines.set(slot, now + profile.deadlineMs);
+    this.#live++;
+    return slot;
+  }
+
+  /** Charges attempts that the task had elsewhere, as an item of a chunk. */
+  inherit(slot: number, attempts: number, charged: number, losses: number, isAlone: boolean): void {
+    const { table } = this.#core;
+    table.attempts[slot] = attempts;
+    table.charged[slot] = charged;
+    table.losses[slot] = losses;
+    if (isAlone) table.flags[slot] = table.flags[slot]! | ALONE;
+  }
+
+  /** The task must not be sent again: what it did has been seen, or its input is gone. */
+  makeFinal(slot: number): void {
+    this.#core.table.flags[slot] = this.#core.table.flags[slot]! | ONCE;
+  }
+
+  /** False where the task has begun. */
+  setPriority(slot: number, priority: number): boolean {
+    const { table, options, queues } = this.#core;
+    const state = table.state[slot]!;
+    if (state === RUNNING || state === STALLED || state === FREE) return false;
+    const aged = options.agingMs > 0 ? table.addedAt[slot]! / options.agingMs : 0;
+    if (state === QUEUED) queues.remove(slot);
+    table.priority[slot] = priority;
+    table.key[slot] = priority + aged;
+    if (state === QUEUED) queues.push(slot);
+    if (state === AHEAD) {
+      const worker = this.#core.workers[table.worker[slot]!]!;
+      worker.isRecalling = true;
+      this.#core.commands.push({ type: "recall", worker: worker.key, tickets: [table.ticket[slot]!] });
+    }
+    return true;
+  }
+
+  /** Nobody waits for the task any more. Its slot is free afterwards; if a worker is at it, that one is told. */
+  cancel(now: number, slot: number): void {
+    const { table, queues } = this.#core;
+    switch (table.state[slot]) {
+      case QUEUED:
+        queues.remove(slot);
+        break;
+      case PINNED: {
+        const { pinned } = this.#core.workers[table.worker[slot]!]!;
+        pinned.splice(pinned.indexOf(slot), 1);
+        break;
+      }
+      case AHEAD:
+        this.#recallOrphan(slot);
+        break;
+      case RUNNING:
+      case STALLED:
+        this.#abort(now, slot);
+        break;
+      default:
+    }
+    this.#release(slot);
+  }
+
+  /** A value came. Answers the slot, which is free afterwards, or -1 for a late answer. */
+  completed(now: number, key: number, ticket: number, ms: number): number {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return -1;
+    const slot = this.#answered(worker, ticket, now);
+    if (slot < 0) return -1;
+    worker.done++;
+    worker.backend.idleDeaths = 0;
+    if (!this.#core.table.profile[slot]!.isChunk) worker.pace.add(ms);
+    this.#release(slot);
+    this.#afterAnswer(worker, now);
+    return slot;
+  }
+
+  /** The task threw. */
+  failed(now: number, key: number, ticket: number, ms: number, failure: Failure): Verdict {
+    const worker = this.#fleet.worker(key);
+    const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
+    if (worker === undefined || slot < 0) return LATE;
+    worker.failed++;
+    worker.pace.add(ms);
+    const retryInMs = failure === "permanent" ? -1 : this.#charge(slot, now);
+    if (retryInMs < 0) this.#release(slot);
+    this.#afterAnswer(worker, now);
+    return { slot, retryInMs };
+  }
+
+  /** The task asks to run later: it goes to the back of its priority, as the same task. */
+  deferred(now: number, key: number, ticket: number, priority: number | undefined, delayMs: number): number {
+    const worker = this.#fleet.worker(key);
+    const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
+    if (worker === undefined || slot < 0) return -1;
+    const { table, options } = this.#core;
+    if (priority !== undefined) table.priority[slot] = priority;
+    table.seq[slot] = this.#seq++;
+    table.addedAt[slot] = now;
+    table.key[slot] = table.priority[slot]! + (options.agingMs > 0 ? now / options.agingMs : 0);
+    this.#again(slot, now, delayMs);
+    this.#afterAnswer(worker, now);
+    return slot;
+  }
+
+  /** The worker cannot take the task now; another may. */
+  refused(now: number, key: number, ticket: number, retryAfterMs: number): number {
+    const worker = this.#fleet.worker(key);
+    const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
+    if (worker === undefined || slot < 0) return -1;
+    this.#again(slot, now, 0);
+    this.#rest(worker, now + retryAfterMs);
+    this.#afterAnswer(worker, now);
+    return slot;
+  }
+
+  /** The slot of an unanswered ticket, for an event on the way; -1 for a late one. */
+  slotOf(key: number, ticket: number): number {
+    const slot = this.#fleet.worker(key)?.slotOf(ticket) ?? -1;
+    return slot < 0 ? -1 : slot;
+  }
+
+  /** Items of a chunk were answered: its clock starts anew. */
+  progressed(now: number, key: number, slot: number, items: number, ms: number): void {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return;
+    worker.lastAnswerAt = now;
+    worker.isStuck = false;
+    if (items > 0) worker.pace.add(ms / items);
+    const { timeoutMs } = this.#core.table.profile[slot]!;
+    if (timeoutMs > 0) this.#core.taskAlarms.set(slot, now + timeoutMs);
+  }
+
+  /** The worker gave these back unbegun. What else was asked for has begun, or is answered. */
+  recalled(now: number, key: number, asked: readonly number[], got: readonly number[]): void {
+    const worker = this.#fleet.worker(key);
+    if (worker === undefined) return;
+    worker.isRecalling = false;
+    const back = new Set(got);
+    for (const ticket of asked) {
+      const cell = worker.slotOf(ticket);
+      if (cell === -1) continue;
+      if (back.has(ticket)) {
+        if (cell >= 0) worker.unlink(cell);
+        worker.answer(ticket);
+        if (cell >= 0) this.#comeBack(cell, false, now, undefined, key);
+      } else if (cell === -2) {
+        this.#core.commands.push({ type: "abort", worker: key, ticket });
+        this.#core.setAlarm(worker, ABORT_ALARM, now + this.#core.options.abortGraceMs);
+      }
+    }
+    startDue(this.#core, worker, now);
+    this.#afterAnswer(worker, now);
+  }
+
+  /** The reader of the stream has taken nothing for long: its worker may do other things. */
+  stall(slot: number, now: number): void {
+    const { table, workers } = this.#core;
+    if (table.state[slot] !== RUNNING) return;
+    const worker = workers[table.worker[slot]!]!;
+    this.#core.taskAlarms.remove(slot);
+    worker.stall(slot);
+    startDue(this.#core, worker, now);
+  }
+
+  resumeStream(slot: number, now: number): void {
+    const { table, workers } = this.#core;
+    if (table.state[slot] !== STALLED) return;
+    workers[table.worker[slot]!]!.resume(slot);
+    const { timeoutMs } = table.profile[slot]!;
+    if (timeoutMs > 0) this.#core.taskAlarms.set(slot, now + timeoutMs);
+  }
+
+  // ── The whole ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  pause(): void {
+    this.#core.isPaused = true;
+    for (const worker of this.#core.workers) if (worker !== undefined) recall(this.#core, worker, worker.ahead);
+  }
+
+  resume(): void {
+    this.#core.isPaused = false;
+  }
+
+  /** What nobody can run from now on is settled; when nothing is left the workers are stopped. */
+  close(): void {
+    this.#core.isClosing = true;
+    this.#core.isPaused = false;
+  }
+
+  /** Settles all tasks and kills all workers. */
+  terminate(now: number): void {
+    const { table } = this.#core;
+    this.#core.isClosing = true;
+    for (const backend of this.#core.backends) backend.isRemoved = true;
+    for (let slot = 0; slot < table.profile.length; slot++) {
+      if (table.state[slot] === FREE) continue;
+      this.#forgetPlace(slot);
+      this.#settle(slot, "closed", -1, undefined);
+    }
+    for (const worker of this.#core.workers) {
+      if (worker === undefined) continue;
+      worker.pinned.length = 0;
+      this.#core.kill(worker, now);
+    }
+  }
+
+  /** Does what is due by `now` and sends what can be sent. Call it after events, and at `nextWakeup`. */
+  advance(now: number): void {
+    this.#ring(now);
+    if (this.#core.isClosing) this.#wind(now);
+    else this.#fleet.plan(now);
+    dispatch(this.#core, now);
+    if (!this.#core.isClosing) return;
+    for (const worker of this.#core.workers) if (worker !== undefined) this.#fleet.drainIfDone(worker, now);
+  }
+
+  #wind(now: number): void {
+    this.#settleUnserved();
+    if (this.#live > 0) {
+      this.#fleet.plan(now);
+      return;
+    }
+    for (const backend of this.#core.backends) backend.isRemoved = true;
+    for (const worker of this.#core.workers) if (worker !== undefined) this.#fleet.stop(worker, now);
+  }
+
+  #ring(now: number): void {
+    const { taskAlarms, deadlines, startAlarms, table } = this.#core;
+    while (startAlarms.peekKey() <= now) startAlarms.pop();
+    while (deadlines.peekKey() <= now) this.#expire(deadlines.pop(), "deadline", now);
+    while (taskAlarms.peekKey() <= now) {
+      const slot = taskAlarms.pop();
+      if (table.state[slot] === DELAYED) this.#enqueue(slot);
+      else this.#expire(slot, "timeout", now);
+    }
+    for (let due = this.#core.takeAlarm(now); due !== undefined; due = this.#core.takeAlarm(now)) {
+      this.#ringWorker(due.worker, due.kind, now);
+    }
+  }
+
+  #ringWorker(worker: WorkerRecord, kind: number, now: number): void {
+    switch (kind) {
+      case RECALL_ALARM:
+        if (worker.ahead === 0) return;
+        if (now - worker.lastAnswerAt < RECALL_AFTER_MS) {
+          this.#core.setAlarm(worker, RECALL_ALARM, worker.lastAnswerAt + RECALL_AFTER_MS);
+          return;
+        }
+        worker.isStuck = true;
+        recall(this.#core, worker, worker.ahead);
+        return;
+      case IDLE_ALARM:
+        this.#fleet.retireIfIdle(worker, now);
+        return;
+      case BUSY_ALARM:
+        return;
+      case ABORT_ALARM:
+        worker.isDoomed = true;
+        this.#core.kill(worker, now);
+        return;
+      case KILL_ALARM:
+        this.#core.commands.push({ type: "abandon", worker: worker.key });
+        return;
+      default:
+        // START_ALARM and STOP_ALARM: it took too long.
+        this.#core.kill(worker, now);
+    }
+  }
+
+  /** The time of a task is up: of one attempt, or of the whole. */
+  #expire(slot: number, reason: "timeout" | "deadline", now: number): void {
+    const { table, queues } = this.#core;
+    const state = table.state[slot]!;
+    const worker = this.#core.workers[table.worker[slot]!];
+    const key = state === RUNNING || state === STALLED ? (worker?.key ?? -1) : -1;
+    if (state === RUNNING || state === STALLED) {
+      worker!.failed++;
+      this.#abort(now, slot);
+      const retryInMs = reason === "deadline" ? -1 : this.#charge(slot, now);
+      if (retryInMs >= 0) {
+        this.#core.commands.push({ type: "retrying", slot, delayMs: retryInMs, reason, cause: undefined });
+        return;
+      }
+      this.#settle(slot, reason, key, undefined);
+      return;
+    }
+    if (state === AHEAD) {
+      this.#recallOrphan(slot);
+    } else if (state === QUEUED) queues.remove(slot);
+    else if (state === PINNED) worker!.pinned.splice(worker!.pinned.indexOf(slot), 1);
+    this.#settle(slot, reason, key, undefined);
+  }
+
+  /** Nobody waits for a task that was sent ahead: its worker gives it back, or is told once it has begun it. */
+  #recallOrphan(slot: number): void {
+    const { table } = this.#core;
+    const worker = this.#core.workers[table.worker[slot]!]!;
+    worker.orphan(slot);
+    worker.isRecalling = true;
+    this.#core.commands.push({ type: "recall", worker: worker.key, tickets: [table.ticket[slot]!] });
+  }
+
+  /** Charges the attempt and queues the next one; -1 where none is left. */
+  #charge(slot: number, now: number): number {
+    const { table, options } = this.#core;
+    const { retries, retryDelayMs } = table.profile[slot]!;
+    const charged = table.charged[slot]! + 1;
+    table.charged[slot] = charged;
+    if ((table.flags[slot]! & ONCE) !== 0 || charged > Math.max(0, retries)) return -1;
+    const delayMs = backoff(charged, retryDelayMs, options.random);
+    this.#again(slot, now, delayMs);
+    return delayMs;
+  }
+
+  #lost(now: number, slot: number, wasAlone: boolean, key: number, cause: unknown): void {
+    const { table, options } = this.#core;
+    const { retries } = table.profile[slot]!;
+    if (wasAlone) {
+      table.losses[slot] = table.losses[slot]! + 1;
+      const charged = table.charged[slot]! + table.losses[slot]!;
+      const isSpent = retries >= 0 ? charged > retries : table.losses[slot]! > LOSS_BUDGET;
+      if (isSpent || table.losses[slot]! >= options.poisonLimit) {
+        this.#settle(slot, "lost", key, cause);
+        return;
+      }
+    }
+    if ((table.flags[slot]! & ONCE) !== 0) {
+      this.#settle(slot, "lost", key, cause);
+      return;
+    }
+    table.flags[slot] = table.flags[slot]! | ALONE;
+    this.#again(slot, now, 0);
+    this.#core.commands.push({ type: "retrying", slot, delayMs: 0, reason: "lost", cause });
+  }
+
+  /** Back to its place in the queue, uncharged. */
+  #comeBack(slot: number, hasBegun: boolean, now: number, cause: unknown, key: number): void {
+    const { table } = this.#core;
+    if (hasBegun && (table.flags[slot]! & ONCE) !== 0) {
+      this.#settle(slot, "lost", key, cause);
+      return;
+    }
+    if ((table.flags[slot]! & BOUND) !== 0) {
+      this.#settle(slot, "lost", key, cause);
+      return;
+    }
+    // What was never begun was no attempt.
+    if (!hasBegun) table.attempts[slot] = table.attempts[slot]! - 1;
+    this.#again(slot, now, 0);
+  }
+
+  #again(slot: number, now: number, delayMs: number): void {
+    if (delayMs <= 0) {
+      this.#core.taskAlarms.remove(slot);
+      this.#enqueue(slot);
+      return;
+    }
+    this.#core.table.state[slot] = DELAYED;
+    this.#core.taskAlarms.set(slot, now + delayMs);
+  }
+
+  #enqueue(slot: number): void {
+    this.#core.table.state[slot] = QUEUED;
+    this.#core.queues.push(slot);
+  }
+
+  /** The worker is at the task and nobody waits for it: it may stop by itself for a while, then it is killed. */
+  #abort(now: number, slot: number): void {
+    const { table, workers, options } = this.#core;
+    const worker = workers[table.worker[slot]!]!;
+    this.#core.taskAlarms.remove(slot);
+    this.#core.commands.push({ type: "abort", worker: worker.key, ticket: table.ticket[slot]! });
+    worker.orphan(slot);
+    if (!this.#core.hasAlarm(worker, ABORT_ALARM)) this.#core.setAlarm(worker, ABORT_ALARM, now + options.abortGraceMs);
+    // It may be killed: what waits at it goes elsewhere.
+    recall(this.#core, worker, worker.ahead);
+  }
+
+  /** Takes an answered task from its worker; -1 for a late answer. */
+  #answered(worker: WorkerRecord, ticket: number, now: number): number {
+    const slot = worker.slotOf(ticket);
+    if (slot === -1) return -1;
+    worker.lastAnswerAt = now;
+    worker.isStuck = false;
+    if (slot === -2) {
+      worker.answer(ticket);
+      if (worker.orphans === 0) this.#core.clearAlarm(worker, ABORT_ALARM);
+      this.#afterAnswer(worker, now);
+      return -1;
+    }
+    worker.unlink(slot);
+    worker.answer(ticket);
+    if (this.#core.table.profile[slot]!.timeoutMs > 0) this.#core.taskAlarms.remove(slot);
+    startDue(this.#core, worker, now);
+    return slot;
+  }
+
+  #afterAnswer(worker: WorkerRecord, now: number): void {
+    if (worker.count > 0 || !worker.isEmpty) return;
+    worker.isExclusive = false;
+    const { maxTasks } = worker.backend.spec;
+    if (worker.phase === "stopping") this.#fleet.drainIfDone(worker, now);
+    else if (maxTasks > 0 && worker.done + worker.failed >= maxTasks) this.#fleet.stop(worker, now);
+    else this.#fleet.idled(worker, now);
+  }
+
+  #settle(slot: number, reason: SettleReason, worker: number, cause: unknown): void {
+    this.#release(slot);
+    this.#core.commands.push({ type: "settle", slot, reason, worker, cause });
+  }
+
+  #release(slot: number): void {
+    const { table } = this.#core;
+    const { timeoutMs, deadlineMs } = table.profile[slot]!;
+    if (timeoutMs > 0 || table.state[slot] === DELAYED) this.#core.taskAlarms.remove(slot);
+    if (deadlineMs > 0) this.#core.deadlines.remove(slot);
+    this.#live--;
+    table.release(slot);
+  }
+
+  /** Takes a task out of whatever holds it. */
+  #forgetPlace(slot: number): void {
+    const { table, queues, workers } = this.#core;
+    const state = table.state[slot]!;
+    if (state === QUEUED) queues.remove(slot);
+    else if (state === AHEAD || state === RUNNING || state === STALLED) workers[table.worker[slot]!]!.orphan(slot);
+  }
+
+  /** Settles what waits for a series that nobody serves or will serve. */
+  #settleUnserved(): void {
+    const { queues } = this.#core;
+    for (const series of queues.waiting()) {
+      if (this.canServe(series)) continue;
+      const failure = this.failureFor(series);
+      if (failure === undefined && !this.#core.isClosing) continue;
+      for (let slot = queues.peek(series); slot >= 0; slot = queues.peek(series)) {
+        queues.remove(slot);
+        this.#settle(slot, failure === undefined ? "closed" : "unavailable", -1, failure?.cause);
+      }
+    }
+  }
+}
+
+const NOTHING: Command[] = [];
+const LATE: Verdict = { slot: -1, retryInMs: -1 };

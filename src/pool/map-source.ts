@@ -1,0 +1,63 @@
+// The inputs of a map, whatever they come from: a list, an iterable, an async iterable.
+
+export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
+
+/** One reading of a source that answers at once. */
+export interface SyncSource {
+  /** How many inputs there are in all; -1 when that is not known. */
+  readonly total: number;
+  /** Reads the next input into `value`; false at the end. */
+  read(): boolean;
+  readonly value: unknown;
+  /** Nothing more will be read. */
+  close(): void;
+}
+
+export class ListSource implements SyncSource {
+  readonly #list: readonly unknown[];
+  readonly total: number;
+  #at = 0;
+  value: unknown = undefined;
+
+  constructor(list: readonly unknown[]) {
+    this.#list = list;
+    this.total = list.length;
+  }
+
+  read(): boolean {
+    if (this.#at >= this.#list.length) return false;
+    this.value = this.#list[this.#at++];
+    return true;
+  }
+
+  close(): void {}
+}
+
+export class IteratorSource implements SyncSource {
+  readonly #iterator: Iterator<unknown>;
+  readonly total = -1;
+  value: unknown = undefined;
+
+  constructor(iterable: Iterable<unknown>) {
+    this.#iterator = iterable[Symbol.iterator]();
+  }
+
+  read(): boolean {
+    const step = this.#iterator.next();
+    if (step.done === true) return false;
+    this.value = step.value;
+    return true;
+  }
+
+  close(): void {
+    this.#iterator.return?.();
+  }
+}
+
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return value !== null && value !== undefined && typeof Reflect.get(Object(value), Symbol.iterator) === "function";
+}
+
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return value !== null && value !== undefined && typeof Reflect.get(Object(value), Symbol.asyncIterator) === "function";
+}

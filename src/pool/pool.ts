@@ -1,0 +1,579 @@
+import type { Backend } from "../backends/backend.ts";
+import type { Profile } from "../core/task-table.ts";
+import { ConfigError, NoSuchTaskError, PoolClosedError, QueueFullError } from "../protocol/errors.ts";
+import type { TaskId } from "../protocol/messages.ts";
+import { seriesNames, show } from "../protocol/options.ts";
+import { type BroadcastResult, Broadcasts } from "./broadcast.ts";
+import { detachBackend, type DetachedTask, detachWorker } from "./detach.ts";
+import { Engine, idOf } from "./engine.ts";
+import type { PoolEvents } from "./events.ts";
+import { type Outcome, ResultIterator, ResultList } from "./map-results.ts";
+import { MapRun, type MapSettings } from "./map-run.ts";
+import { type Inputs, isAsyncIterable, isIterable } from "./map-source.ts";
+import {
+  type BroadcastOptions,
+  type DetachOptions,
+  type GivenCommon,
+  type GivenMap,
+  type GivenPool,
+  type GivenRun,
+  type ImapOptions,
+  type MapOptions,
+  type PoolOptions,
+  readBroadcast,
+  readDetach,
+  readImap,
+  readMap,
+  readPool,
+  readRun,
+  readRunAll,
+  readWait,
+  type RunAllOptions,
+  type RunOptions,
+  type StreamOptions,
+  type WaitOptions,
+} from "./pool-options.ts";
+import { readStream, StreamReader } from "./stream-reader.ts";
+import { Task, type TaskDetails } from "./task.ts";
+import { TaskIds } from "./task-ids.ts";
+import type { AnyTasks, TaskArguments, TaskInput, TaskItem, TaskName, TaskOutput } from "./task-types.ts";
+import type { WorkerInfo } from "./worker-view.ts";
+import { cancelledError } from "./unit.ts";
+import { waitFor } from "./wait-for.ts";
+
+export type PoolState = "open" | "paused" | "closing" | "closed";
+
+/** A pool as plain numbers. */
+export interface PoolSnapshot {
+  readonly name: string;
+  readonly state: PoolState;
+  /** Tasks that no worker has begun: waiting, delayed, deferred, sent ahead. */
+  readonly queued: number;
+  readonly running: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly workers: number;
+}
+
+const DEFAULT_RETRY_DELAY_MS = 100;
+
+/**
+ * Runs the functions of a task module on the workers of one or more backends.
+ *
+ *     const pool = new Pool<typeof tasks>(threads(new URL("./tasks.js", import.meta.url)));
+ *     const sum = await pool.run("add", [1, 2]);
+ *     await pool.close();
+ *
+ * @typeParam M the type of the task module: `typeof import("./tasks.ts")`
+ */
+export class Pool<M extends object = AnyTasks> {
+  readonly #engine: Engine;
+  readonly #options: GivenPool;
+  readonly #name: string;
+  readonly #ids: TaskIds;
+  readonly #broadcasts: Broadcasts;
+  /** Shared by all tasks that were given no options of their own. */
+  readonly #usual: Profile;
+  #state: "open" | "closing" | "closed" = "open";
+  #isTerminated = false;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param backends what has the workers; one or several
+   * @throws ConfigError for a wrong option. A module that does not load makes its tasks reject instead.
+   */
+  constructor(backends: Backend | readonly Backend[], options?: PoolOptions) {
+    const list = Array.isArray(backends) ? (backends as readonly Backend[]) : [backends as Backend];
+    if (list.length === 0) throw new ConfigError("Cannot make a pool: it needs a backend, as threads(module)");
+    for (const backend of list) checkBackend(backend);
+    this.#options = readPool(options);
+    this.#name = this.#options.name ?? list[0]!.name;
+    this.#usual = this.#profile(NO_OPTIONS, 0);
+    this.#engine = new Engine({
+      name: this.#options.name,
+      agingMs: this.#options.agingMs ?? 0,
+      poisonLimit: this.#options.poisonLimit ?? 3,
+      abortGraceMs: this.#options.abortGraceMs ?? 100,
+      graceMs: this.#options.graceMs ?? 5_000,
+    });
+    this.#ids = new TaskIds(this.#engine);
+    this.#broadcasts = new Broadcasts(this.#engine);
+    for (const backend of list) this.#engine.attach(backend);
+    this.#engine.flush();
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /**
+   * Runs one task. Never throws: what is wrong with the call rejects the task.
+   *
+   * @param name the exported function
+   * @param input its input; copied when it is sent, so do not change it before the task settles
+   * @returns the task, which is a promise of the function's value; a generator's values come as a list
+   */
+  run<K extends TaskName<M>>(
+    name: K,
+    ...[input, options]: TaskArguments<M, K, RunOptions>
+  ): Task<TaskOutput<M, K>> {
+    return this.#run(name, input, options) as Task<TaskOutput<M, K>>;
+  }
+
+  #run(name: string, input: unknown, options: RunOptions | undefined): Task {
+    const engine = this.#engine;
+    if (options === undefined && this.#state === "open" && this.#options.maxQueue === undefined && typeof name === "string") {
+      const task = new Task(engine, this.#ids.next(), name, input, this.#usualDetails);
+      const failure = engine.hasFailures ? engine.failureFor(0) : undefined;
+      if (failure === undefined) engine.add(task, 0, this.#usual);
+      else task.refuse(engine.unavailable(name, failure.cause));
+      return task;
+    }
+    let task: Task | undefined;
+    try {
+      const given = readRun("run()", options);
+      const id = given.id ?? this.#ids.next();
+      task = new Task(engine, id, name, input, this.#details(given));
+      const profile = options === undefined ? this.#usual : this.#profile(given, this.#engine.seriesNumber(given.series));
+      this.#check(name, profile.series);
+      if (given.id !== undefined) this.#ids.checkFree([given.id]);
+      if (given.signal?.aborted === true) {
+        task.refuse(given.signal.reason);
+        return task;
+      }
+      engine.add(task, given.priority ?? 0, profile);
+      if (given.id !== undefined) this.#ids.keep(task);
+      if (given.signal !== undefined) engine.signals.add(given.signal, task);
+    } catch (error) {
+      task ??= new Task(engine, this.#ids.next(), String(name), undefined, undefined);
+      task.refuse(error);
+    }
+    return task;
+  }
+
+  /**
+   * Adds many tasks together, or none of them.
+   *
+   * @param options `priority` and `id` may be lists, one each
+   * @throws ConfigError for a list of the wrong length or an id that is in use; PoolClosedError; QueueFullError
+   */
+  runAll<K extends TaskName<M>>(
+    name: K,
+    inputs: Iterable<TaskInput<M, K>>,
+    options?: RunAllOptions,
+  ): Task<TaskOutput<M, K>>[] {
+    const engine = this.#engine;
+    const given = readRunAll(options);
+    if (!isIterable(inputs)) throw new ConfigError(`Cannot run "${name}" for all: expected inputs, got ${show(inputs)}`);
+    const list = [...inputs];
+    const priorities = listOf(given.priority ?? 0, list.length, "priority");
+    const ids = given.id === undefined ? undefined : listOf(given.id, list.length, "id");
+    const single: GivenRun = { ...given, priority: undefined, id: undefined, transfer: undefined };
+    const profile = options === undefined ? this.#usual : this.#profile(single, engine.seriesNumber(given.series));
+    this.#check(name, profile.series, list.length);
+    const details = this.#details(single);
+    if (ids !== undefined) this.#ids.checkFree(ids);
+    const tasks = list.map((input, at) => new Task(engine, ids?.[at] ?? this.#ids.next(), name, input, details));
+    for (const [at, task] of tasks.entries()) {
+      if (given.signal?.aborted === true) {
+        task.refuse(given.signal.reason);
+        continue;
+      }
+      engine.add(task, priorities[at]!, profile);
+      if (ids !== undefined) this.#ids.keep(task);
+      if (given.signal !== undefined) engine.signals.add(given.signal, task);
+    }
+    return tasks as Task<TaskOutput<M, K>>[];
+  }
+
+  /**
+   * Runs the task for every input and resolves to the results in input order. Rejects with the first failure, which has the
+   * item's `taskIndex`, and cancels what has not started; with `onError: "collect"` it gives an outcome for each input instead.
+   */
+  map<K extends TaskName<M>>(
+    name: K,
+    inputs: Inputs<TaskInput<M, K>>,
+    options: MapOptions & { readonly onError: "collect" },
+  ): Promise<Outcome<TaskOutput<M, K>>[]>;
+  map<K extends TaskName<M>>(
+    name: K,
+    inputs: Inputs<TaskInput<M, K>>,
+    options?: MapOptions,
+  ): Promise<TaskOutput<M, K>[]>;
+  map(name: string, inputs: Inputs<unknown>, options?: MapOptions): Promise<unknown[]> {
+    const given = readMap(options);
+    checkInputs("map()", inputs);
+    if (given.signal?.aborted === true) return Promise.reject(given.signal.reason);
+    const refusal = this.#refusal(name, given);
+    if (refusal !== undefined) return Promise.reject(refusal.error);
+    const results = new ResultList(given.onError === "collect");
+    results.begin(new MapRun(this.#engine, name, inputs, this.#mapSettings(given), results));
+    return results.promise;
+  }
+
+  /**
+   * Runs the task for every input, as the results are taken: reads at most `window` inputs ahead. Leaving the loop early cancels
+   * what waits, silently, and closes the source.
+   */
+  imap<K extends TaskName<M>>(
+    name: K,
+    inputs: Inputs<TaskInput<M, K>>,
+    options: ImapOptions & { readonly onError: "collect" },
+  ): AsyncIterableIterator<Outcome<TaskOutput<M, K>>>;
+  imap<K extends TaskName<M>>(
+    name: K,
+    inputs: Inputs<TaskInput<M, K>>,
+    options?: ImapOptions,
+  ): AsyncIterableIterator<TaskOutput<M, K>>;
+  imap(name: string, inputs: Inputs<unknown>, options?: ImapOptions): AsyncIterableIterator<unknown> {
+    const given = readImap(options);
+    checkInputs("imap()", inputs);
+    const results = new ResultIterator(given.ordered ?? true, given.onError === "collect");
+    const refusal = given.signal?.aborted === true ? { error: given.signal.reason as unknown } : this.#refusal(name, given);
+    if (refusal !== undefined) results.fail(refusal.error);
+    else results.attach(new MapRun(this.#engine, name, inputs, this.#mapSettings(given), results));
+    return results;
+  }
+
+  /**
+   * Runs a generator task and gives its values as they come, as fast as they are taken. Leaving the loop early stops the
+   * generator in the worker, whose `finally` runs. A task that is no generator gives its one value.
+   */
+  stream<K extends TaskName<M>>(
+    name: K,
+    ...[input, options]: TaskArguments<M, K, StreamOptions>
+  ): AsyncIterableIterator<TaskItem<M, K>> {
+    const given = readRun("stream()", options);
+    const engine = this.#engine;
+    const reader = new StreamReader(engine, given.id ?? this.#ids.next(), name, input, {
+      signal: given.signal,
+      label: given.label,
+      transferList: given.transfer,
+      timeoutMs: given.timeoutMs ?? this.#options.timeoutMs ?? 0,
+      deadlineMs: given.deadlineMs ?? 0,
+    });
+    try {
+      const profile = this.#profile(given, engine.seriesNumber(given.series));
+      this.#check(name, profile.series);
+      given.signal?.throwIfAborted();
+      if (given.id !== undefined) this.#ids.checkFree([given.id]);
+      engine.add(reader, given.priority ?? 0, profile);
+      if (given.id !== undefined) this.#ids.keep(reader);
+      if (given.signal !== undefined) engine.signals.add(given.signal, reader);
+    } catch (error) {
+      reader.refuse(error);
+    }
+    return readStream(reader) as AsyncIterableIterator<TaskItem<M, K>>;
+  }
+
+  /**
+   * Runs the task on every worker, each when it is between tasks, and resolves to one result a present worker. Unless it is
+   * `ephemeral`, every later worker runs it before its first task.
+   */
+  async broadcast<K extends TaskName<M>>(
+    name: K,
+    input?: TaskInput<M, K>,
+    options?: BroadcastOptions,
+  ): Promise<BroadcastResult<TaskOutput<M, K>>[]> {
+    const { ephemeral } = readBroadcast(options);
+    this.#check(name, 0, 0);
+    return (await this.#broadcasts.send(name, input, ephemeral ?? false)) as BroadcastResult<TaskOutput<M, K>>[];
+  }
+
+  /** Starts no more tasks until `resume`. Running ones go on, adding goes on. */
+  pause(): void {
+    if (this.#state === "open") this.#engine.pause();
+  }
+
+  /** Starts tasks again. */
+  resume(): void {
+    this.#engine.resume();
+  }
+
+  /**
+   * Resolves when nothing is queued or running, at once where nothing is. Resolves on `close`.
+   *
+   * @throws PoolClosedError on `terminate`; the signal's reason when it is aborted
+   */
+  idle(options?: WaitOptions): Promise<void> {
+    const { signal } = readWait("idle()", options);
+    const isIdle = (): boolean => this.#engine.live === 0 || this.#state !== "open";
+    return handled(
+      waitFor(this.#engine, isIdle, signal, false).then(() => {
+        if (this.#isTerminated) throw new PoolClosedError(`Cannot wait for pool "${this.#name}" to be idle: it was terminated`);
+      }),
+    );
+  }
+
+  /**
+   * Resolves when the queue has room for a task: at once without `maxQueue`.
+   *
+   * @throws PoolClosedError when the pool is closed; the signal's reason when it is aborted
+   */
+  ready(options?: WaitOptions): Promise<void> {
+    const { signal } = readWait("ready()", options);
+    const hasRoom = (): boolean => this.#state !== "open" || this.#room() > 0;
+    return handled(
+      waitFor(this.#engine, hasRoom, signal, false).then(() => {
+        if (this.#state !== "open") throw this.#closedError("wait for room in");
+      }),
+    );
+  }
+
+  /**
+   * Changes how many workers a backend has, and resolves when it is so. A worker that goes finishes what it has begun.
+   *
+   * @param size a whole number, 0 or more
+   * @param backendId which backend; may be left out where there is one
+   */
+  resize(size: number, backendId?: string): Promise<void> {
+    return handled(this.#resize(size, backendId));
+  }
+
+  async #resize(size: number, backendId: string | undefined): Promise<void> {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new ConfigError(`Cannot resize pool "${this.#name}": expected a whole number, 0 or more, got ${show(size)}`);
+    }
+    if (this.#state !== "open") throw this.#closedError("resize");
+    const index = this.#backendIndex(backendId);
+    this.#engine.resize(index, size);
+    await this.#engine.until(() => this.#state !== "open" || this.#engine.hasSettledSize(index));
+  }
+
+  #backendIndex(backendId: string | undefined): number {
+    const ids = this.#engine.backendIds();
+    if (backendId === undefined && ids.length === 1) return this.#engine.backendIndex(ids[0]!);
+    const names = ids.map((id) => `"${id}"`).join(", ");
+    if (backendId === undefined) throw new ConfigError(`Cannot resize pool "${this.#name}": say which backend of ${names}`);
+    if (!ids.includes(backendId)) {
+      throw new ConfigError(`Cannot resize backend "${backendId}": there is no such backend, but ${names}`);
+    }
+    return this.#engine.backendIndex(backendId);
+  }
+
+  /** Finishes what was accepted, then stops all workers and resolves when nothing is left. Safe to call twice. */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#state = "closing";
+      this.#engine.close();
+      this.#closing = handled(this.#end());
+    }
+    return this.#closing;
+  }
+
+  /** Stops now: what is left rejects with `PoolClosedError`, workers are killed. Resolves when nothing is left. */
+  terminate(): Promise<void> {
+    if (this.#state !== "closed") {
+      this.#state = "closing";
+      this.#isTerminated = true;
+      this.#engine.terminate();
+      this.#closing ??= handled(this.#end());
+    }
+    return this.#closing ?? Promise.resolve();
+  }
+
+  async #end(): Promise<void> {
+    await this.#engine.until(() => this.#engine.live === 0 && this.#engine.workerCount === 0);
+    this.#state = "closed";
+    // Who waits for the pool is told before it is gone.
+    this.#engine.flush();
+    await this.#engine.release();
+    this.#engine.events.emit("closed", {});
+    this.#engine.events.clear();
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Adds a backend while the pool works. Resolves to its id. */
+  attach(backend: Backend): Promise<string> {
+    return handled(this.#attach(backend));
+  }
+
+  async #attach(backend: Backend): Promise<string> {
+    checkBackend(backend);
+    if (this.#state !== "open") throw this.#closedError("attach a backend to");
+    return this.#engine.attach(backend);
+  }
+
+  /**
+   * Removes a worker, or a backend with all its workers, and resolves when it is gone. What it has begun it finishes; with
+   * `graceMs` (or `kill`) it is ended then, and what is unfinished runs elsewhere with `reassign`, or else rejects with
+   * `TaskCancelledError` and comes back as a list.
+   *
+   * @param id of a worker or a backend
+   */
+  detach(id: string, options?: DetachOptions): Promise<DetachedTask[]> {
+    return handled(this.#detach(id, options));
+  }
+
+  async #detach(id: string, options: DetachOptions | undefined): Promise<DetachedTask[]> {
+    const { reassign, graceMs, kill } = readDetach(options);
+    const settings = { reassign: reassign ?? false, graceMs: kill === true ? 0 : graceMs };
+    const index = this.#engine.backendIndex(id);
+    if (index >= 0) return detachBackend(this.#engine, index, settings);
+    const worker = this.#engine.workerById(id);
+    if (worker === undefined) throw new ConfigError(`Cannot detach "${id}": there is no such worker or backend`);
+    return detachWorker(this.#engine, worker, settings);
+  }
+
+  /** Adds series to a worker: what waited for them may start there. @throws ConfigError where there is no such worker */
+  qualify(workerId: string, series: string | readonly string[]): void {
+    const names = seriesNames(series, (wanted) => {
+      throw new ConfigError(`Cannot qualify worker "${workerId}": expected ${wanted}, got ${show(series)}`);
+    });
+    const worker = this.#engine.workerById(workerId);
+    if (worker === undefined) throw new ConfigError(`Cannot qualify worker "${workerId}": there is no such worker`);
+    this.#engine.qualify(worker, names);
+  }
+
+  /** Every worker as plain data; starting ones are listed too. Empty once the pool is closed. */
+  workers(): WorkerInfo[] {
+    return this.#engine.workers();
+  }
+
+  /** The pool as plain numbers. */
+  snapshot(): PoolSnapshot {
+    const engine = this.#engine;
+    return {
+      name: this.#name,
+      state: this.#state === "open" && engine.isPaused ? "paused" : this.#state,
+      queued: engine.queued,
+      running: engine.running,
+      done: engine.done,
+      failed: engine.failed,
+      cancelled: engine.cancelled,
+      workers: engine.workerCount,
+    };
+  }
+
+  /** Moves a queued task. @throws NoSuchTaskError where it is unknown, running or finished */
+  setPriority(id: TaskId, priority: number): void {
+    const unit = this.#ids.find(id);
+    if (unit === undefined) throw new NoSuchTaskError(`Cannot set the priority of task ${idOf(id)}: there is no such task`);
+    this.#engine.setPriority(unit, priority);
+  }
+
+  /** Cancels a task, queued or running. @throws NoSuchTaskError where it is unknown or finished */
+  cancel(id: TaskId, reason?: unknown): void {
+    const unit = this.#ids.find(id);
+    if (unit === undefined) throw new NoSuchTaskError(`Cannot cancel task ${idOf(id)}: there is no such task`);
+    unit.end(cancelledError(unit, reason));
+  }
+
+  /** Calls `listener` at each such event. Answers a function that takes it away again. */
+  on<E extends keyof PoolEvents>(event: E, listener: (event: PoolEvents[E]) => void): () => void {
+    const off = this.#engine.events.on(event, listener);
+    if (event === "taskStarted") this.#engine.reportsStarts = true;
+    return off;
+  }
+
+  /** Takes a listener away. */
+  off<E extends keyof PoolEvents>(event: E, listener: (event: PoolEvents[E]) => void): void {
+    this.#engine.events.off(event, listener);
+    if (event === "taskStarted") this.#engine.reportsStarts = this.#engine.events.has("taskStarted");
+  }
+
+  /** Why the task cannot be accepted. */
+  #check(name: unknown, series: number, count = 1): void {
+    if (typeof name !== "string") throw new ConfigError(`Cannot run a task: expected its name, got ${show(name)}`);
+    if (this.#state !== "open") throw this.#closedError(`run task "${name}" in`);
+    if (count > 0 && this.#room() < count) {
+      throw new QueueFullError(
+        `Cannot run task "${name}": the queue of pool "${this.#name}" has room for ${Math.max(0, this.#room())} of ${this.#options.maxQueue} tasks`,
+      );
+    }
+    const failure = this.#engine.hasFailures ? this.#engine.failureFor(series) : undefined;
+    if (failure !== undefined) throw this.#engine.unavailable(name, failure.cause);
+  }
+
+  #refusal(name: string, given: GivenCommon): { readonly error: unknown } | undefined {
+    try {
+      this.#check(name, this.#engine.seriesNumber(given.series), 0);
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  #room(): number {
+    const { maxQueue } = this.#options;
+    if (maxQueue === undefined) return Number.POSITIVE_INFINITY;
+    // What free hands take at once does not wait.
+    return maxQueue + Math.max(0, this.#engine.hands - this.#engine.running) - this.#engine.queued;
+  }
+
+  #closedError(what: string): PoolClosedError {
+    return new PoolClosedError(`Cannot ${what} pool "${this.#name}": it is ${this.#state}`);
+  }
+
+  get #usualDetails(): TaskDetails | undefined {
+    return this.#options.timeoutMs === undefined ? undefined : this.#details(NO_OPTIONS);
+  }
+
+  #details(given: GivenRun): TaskDetails | undefined {
+    const timeoutMs = given.timeoutMs ?? this.#options.timeoutMs ?? 0;
+    const deadlineMs = given.deadlineMs ?? 0;
+    const { transfer, signal, label } = given;
+    if (timeoutMs === 0 && deadlineMs === 0 && transfer === undefined && signal === undefined && label === undefined) return undefined;
+    return { transferList: transfer, signal, label, timeoutMs, deadlineMs };
+  }
+
+  #profile(given: GivenCommon & { readonly deadlineMs?: number | undefined }, series: number): Profile {
+    const options = this.#options;
+    const atMostOnce = given.atMostOnce ?? options.atMostOnce ?? false;
+    return {
+      series,
+      retries: atMostOnce ? 0 : (given.retries ?? options.retries ?? -1),
+      retryDelayMs: given.retryDelayMs ?? options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS,
+      timeoutMs: given.timeoutMs ?? options.timeoutMs ?? 0,
+      deadlineMs: given.deadlineMs ?? 0,
+      atMostOnce,
+      isChunk: false,
+    };
+  }
+
+  #mapSettings(given: GivenMap): MapSettings {
+    return {
+      priority: given.priority ?? 0,
+      profile: this.#profile(given, this.#engine.seriesNumber(given.series)),
+      label: given.label,
+      signal: given.signal,
+      chunkSize: given.chunkSize === undefined || given.chunkSize === "auto" ? 0 : given.chunkSize,
+      window: given.window ?? 0,
+      stopsAtFailure: given.onError !== "collect",
+      onSettled: given.onSettled,
+      onProgress: given.onProgress,
+    };
+  }
+}
+
+const NO_OPTIONS: GivenRun = readRun("run()", undefined);
+
+function checkBackend(backend: unknown): void {
+  const isBackend =
+    typeof backend === "object" && backend !== null && typeof Reflect.get(backend, "open") === "function" && "traits" in backend;
+  if (!isBackend) throw new ConfigError(`Cannot use ${show(backend)} as a backend: expected what threads(), processes() or inline() give`);
+}
+
+function checkInputs(what: string, inputs: unknown): void {
+  if (isIterable(inputs) || isAsyncIterable(inputs)) return;
+  throw new ConfigError(`Cannot read the inputs of ${what}: expected an iterable, got ${show(inputs)}`);
+}
+
+function listOf<T>(given: T | readonly T[], length: number, option: string): readonly T[] {
+  if (!Array.isArray(given)) return new Array<T>(length).fill(given as T);
+  if (given.length !== length) {
+    throw new ConfigError(`Cannot use option "${option}" of runAll(): expected ${length}, one for each input, got ${given.length}`);
+  }
+  return given as readonly T[];
+}
+
+/** A promise that nobody awaits is no unhandled rejection. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

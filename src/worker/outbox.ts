@@ -1,0 +1,174 @@
+// What waits to be sent to the pool: results in columns, and the events that came before them. Sends as late as it may, because a
+// message costs more than a small task.
+import { toErrorRecord } from "../protocol/error-record.ts";
+import { ALONE, Isolation, JOINS } from "../protocol/isolation.ts";
+import {
+  CHUNK_ITEM_FAILED,
+  CHUNK_ITEMS,
+  FAILED,
+  MEMORY,
+  NOT_SERIALIZABLE,
+  STREAM_ITEM,
+  type WorkerEvent,
+  type WorkerReply,
+} from "../protocol/messages.ts";
+import type { WorkerPort } from "./port.ts";
+import { transferListOf } from "./transfer.ts";
+
+const MEMORY_EVERY_MS = 500;
+
+export class Outbox {
+  #tickets: number[] = [];
+  #micros: number[] = [];
+  #values: unknown[] = [];
+  #events: WorkerEvent[] = [];
+  #transfer: readonly object[] | undefined;
+  #lastMemoryAt = 0;
+  #isScheduled = false;
+  #isOpen = true;
+  /** When the last message left. */
+  lastSentAt = 0;
+  readonly #isolation = new Isolation();
+  readonly #port: WorkerPort;
+  readonly #onUnsendableItem: (ticket: number) => void;
+
+  /** @param onUnsendableItem a stream's value could not be copied: the stream has failed */
+  constructor(port: WorkerPort, onUnsendableItem: (ticket: number) => void) {
+    this.#port = port;
+    this.#onUnsendableItem = onUnsendableItem;
+  }
+
+  /** Results and events that wait. */
+  get size(): number {
+    return this.#tickets.length + this.#events.length;
+  }
+
+  result(ticket: number, micros: number, value: unknown): void {
+    const isAlone = this.#join(value);
+    this.#tickets.push(ticket);
+    this.#micros.push(micros);
+    this.#values.push(value);
+    if (isAlone) this.#sendAlone(value);
+  }
+
+  /** @param carried the part of the event that came from a task; it shares no object with other tasks' */
+  event(event: WorkerEvent, carried: unknown): void {
+    const isAlone = this.#join(carried);
+    this.#events.push(event);
+    if (isAlone) this.#sendAlone(carried);
+  }
+
+  /** Whether the value may be in one array with those that wait for the same event. */
+  admits(value: unknown): boolean {
+    return this.#isolation.admit(value) === JOINS;
+  }
+
+  /** Sends at the end of the turn, when everything that is ready by then has been gathered. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(() => {
+      this.#isScheduled = false;
+      this.flush(performance.now());
+    });
+  }
+
+  flush(now: number): void {
+    if (this.size === 0 || !this.#isOpen) return;
+    if (now - this.#lastMemoryAt > MEMORY_EVERY_MS) {
+      this.#lastMemoryAt = now;
+      this.#events.push([MEMORY, this.#port.memoryBytes()]);
+    }
+    const reply: WorkerReply = [
+      this.#tickets,
+      this.#micros,
+      this.#values,
+      this.#events.length > 0 ? this.#events : 0,
+    ];
+    const transfer = this.#transfer;
+    this.#tickets = [];
+    this.#micros = [];
+    this.#values = [];
+    this.#events = [];
+    this.#transfer = undefined;
+    this.#isolation.reset();
+    this.lastSentAt = now;
+    try {
+      this.#port.post(reply, transfer);
+    } catch {
+      this.#postOneByOne(reply);
+    }
+  }
+
+  close(): void {
+    this.flush(performance.now());
+    this.#isOpen = false;
+    this.#port.close();
+  }
+
+  /** Makes room for the value; true when it must leave in a message of its own. */
+  #join(value: unknown): boolean {
+    const answer = this.#isolation.admit(value);
+    if (answer === JOINS) return false;
+    this.flush(performance.now());
+    return answer === ALONE || this.#isolation.admit(value) === ALONE;
+  }
+
+  #sendAlone(value: unknown): void {
+    if (typeof value === "object" && value !== null) this.#transfer = transferListOf(value);
+    this.flush(performance.now());
+  }
+
+  /** Some value of the message cannot be copied: each goes alone, and the one that cannot becomes a failure. */
+  #postOneByOne(reply: WorkerReply): void {
+    const [tickets, micros, values, events] = reply;
+    for (const event of events === 0 ? [] : events) {
+      try {
+        this.#port.post([[], [], [], [event]]);
+      } catch (error) {
+        for (const failure of failuresOf(event, error)) this.#port.post([[], [], [], [failure]]);
+        if (event[0] === STREAM_ITEM) this.#onUnsendableItem(event[1]);
+      }
+    }
+    for (let i = 0; i < tickets.length; i++) {
+      try {
+        this.#port.post([[tickets[i]!], [micros[i]!], [values[i]], 0]);
+      } catch (error) {
+        const failure: WorkerEvent = [FAILED, tickets[i]!, micros[i]!, toErrorRecord(error), NOT_SERIALIZABLE];
+        this.#port.post([[], [], [], [failure]]);
+      }
+    }
+  }
+}
+
+/** What is sent instead of an event that cannot be copied: a failure of the task, or of the one item. */
+function failuresOf(event: WorkerEvent, error: unknown): WorkerEvent[] {
+  const record = toErrorRecord(error);
+  switch (event[0]) {
+    case CHUNK_ITEMS: {
+      const [, ticket, first, values, micros] = event;
+      const each = (i: number) => (typeof micros === "number" ? Math.round(micros / values.length) : micros[i]!);
+      return values.map((value, i) =>
+        isCopyable(value)
+          ? [CHUNK_ITEMS, ticket, first + i, [value], typeof micros === "number" ? each(i) : [each(i)]]
+          : [CHUNK_ITEM_FAILED, ticket, first + i, each(i), record, NOT_SERIALIZABLE, null],
+      );
+    }
+    case FAILED:
+      return [[FAILED, event[1], event[2], record, NOT_SERIALIZABLE]];
+    case STREAM_ITEM:
+      return [[FAILED, event[1], 0, record, NOT_SERIALIZABLE]];
+    default:
+      // A progress or a log line that cannot be copied is left out.
+      return [];
+  }
+}
+
+function isCopyable(value: unknown): boolean {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,16 @@
+// The way between a worker's serve loop and the pool, whatever it is made of.
+import type { Claims } from "../protocol/claims.ts";
+import type { WorkerReply } from "../protocol/messages.ts";
+
+export interface WorkerPort {
+  /** Sends a message. Throws when a value in it cannot be copied; then nothing was sent. */
+  post(reply: WorkerReply, transfer?: readonly Transferable[]): void;
+  /** Nothing more will come from this worker. */
+  close(): void;
+  /** Where the worker and the pool decide who has a task; undefined where nothing can be taken back. */
+  readonly claims: Claims | undefined;
+  /** What the worker uses, in bytes. */
+  memoryBytes(): number;
+}
+
+type Transferable = ArrayBuffer | object;

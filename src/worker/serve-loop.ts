@@ -1,0 +1,455 @@
+// Runs the tasks that come in over a port, a few at a time, in the order in which they came. The same loop serves threads, processes
+// and the inline backend. It owns no transport: requests are handed in, replies leave through the outbox.
+import type { AsyncLocalStorage } from "node:async_hooks";
+import type { Claims } from "../protocol/claims.ts";
+import { toErrorRecord } from "../protocol/error-record.ts";
+import {
+  ABORT,
+  CREDIT,
+  DEFERRED,
+  DRAIN,
+  FAILED,
+  HELLO,
+  LABEL,
+  LOG,
+  OUTPUT,
+  PERMANENT,
+  PROGRESS,
+  PROTOCOL_VERSION,
+  REFUSED,
+  RUN,
+  type RunRequest,
+  START_FAILED,
+  STOP_STREAM,
+  STRAY,
+  type TaskExtras,
+  type TaskId,
+  THROWN,
+  UNKNOWN_TASK,
+  type WorkerRequest,
+} from "../protocol/messages.ts";
+import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
+import { ChunkRun } from "./chunk-run.ts";
+import { collect, isGenerator, StreamRun } from "./stream-run.ts";
+import { Outbox } from "./outbox.ts";
+import type { WorkerPort } from "./port.ts";
+import { type RunHost, TaskRun } from "./task-context.ts";
+import type { TaskFunction, TaskModule } from "./task-module.ts";
+
+/** Answers do not wait longer than this while other tasks run. */
+const FLUSH_MS = 2;
+/** Half of a batch is answered early, so that the pool refills while the rest runs; but not more often than this. */
+const HALFWAY_MS = 0.25;
+/** After so long without a turn of the event loop, timers and messages get one. */
+const YIELD_MS = 8;
+
+export interface ServeOptions {
+  readonly workerId: string;
+  /** Tasks at once. */
+  readonly concurrency: number;
+  readonly module: TaskModule;
+  /** Tells which task a stray error or a line of output belongs to; undefined where the worker shares its thread with others. */
+  readonly runs: AsyncLocalStorage<TaskRun> | undefined;
+}
+
+export class ServeLoop implements RunHost {
+  readonly workerId: string;
+  readonly outbox: Outbox;
+  readonly #port: WorkerPort;
+  readonly #claims: Claims | undefined;
+  readonly #module: TaskModule;
+  readonly #context: AsyncLocalStorage<TaskRun> | undefined;
+  readonly #concurrency: number;
+  /** Requests that are not worked off; the first one from `#at` on. */
+  readonly #requests: RunRequest[] = [];
+  #at = 0;
+  #waiting = 0;
+  #active = 0;
+  /** What runs beyond one turn of the loop, by ticket. */
+  readonly #ongoing = new Map<number, { abort(): void }>();
+  readonly #streams = new Map<number, StreamRun>();
+  #isWorking = false;
+  #isDraining = false;
+  #turnStartedAt = 0;
+  #lastName = "";
+  #lastFunction: TaskFunction | undefined;
+
+  constructor(port: WorkerPort, options: ServeOptions) {
+    this.#port = port;
+    this.#claims = port.claims;
+    this.workerId = options.workerId;
+    this.#concurrency = options.concurrency;
+    this.#module = options.module;
+    this.#context = options.runs;
+    this.outbox = new Outbox(port, (ticket) => this.#streams.get(ticket)?.stop());
+  }
+
+  /** Tells the pool that the worker is ready, and what it offers. */
+  hello(): void {
+    const names = [...this.#module.tasks.keys()];
+    this.outbox.event([HELLO, PROTOCOL_VERSION, names, this.#port.memoryBytes()], undefined);
+    this.outbox.flush(performance.now());
+  }
+
+  receive(request: WorkerRequest): void {
+    switch (request[0]) {
+      case RUN:
+        this.#requests.push(request);
+        this.#waiting += request[2].length;
+        if (!this.#isWorking) {
+          this.#turnStartedAt = performance.now();
+          this.#work();
+        }
+        break;
+      case ABORT:
+        this.#ongoing.get(request[1])?.abort();
+        break;
+      case CREDIT:
+        this.#streams.get(request[1])?.grant(request[2]);
+        break;
+      case STOP_STREAM:
+        this.#streams.get(request[1])?.stop();
+        break;
+      case DRAIN:
+        this.#isDraining = true;
+        this.#endIfDrained();
+        break;
+      default:
+      // A newer pool's request: not known here, and not needed.
+    }
+  }
+
+  /** An error that nobody awaits: of the task that caused it, if that one still runs. */
+  stray(error: unknown): void {
+    const run = this.#context?.getStore();
+    if (run !== undefined && !run.isSettled) {
+      const ongoing = this.#ongoing.get(run.ticket);
+      if (ongoing instanceof ChunkRun) {
+        ongoing.failCurrent(run, error);
+      } else {
+        run.abort();
+        this.#streams.get(run.ticket)?.stop();
+        this.#fail(run, error);
+        this.#goOn();
+      }
+      return;
+    }
+    this.outbox.event([STRAY, run?.taskId ?? null, toErrorRecord(error)], error);
+    this.outbox.schedule();
+  }
+
+  /** What a task, or the module, wrote. */
+  output(stream: 1 | 2, text: string): void {
+    this.outbox.event([OUTPUT, this.#context?.getStore()?.taskId ?? null, stream, text], undefined);
+    // A busy loop that prints must be heard while it runs.
+    const now = performance.now();
+    if (now - this.outbox.lastSentAt > FLUSH_MS) this.outbox.flush(now);
+    else this.outbox.schedule();
+  }
+
+  reportProgress(run: TaskRun, value: unknown): void {
+    if (run.isSettled) return;
+    this.outbox.event([PROGRESS, run.ticket, run.taskId, value], value);
+    this.#sendSoon();
+  }
+
+  reportLog(run: TaskRun, args: readonly unknown[]): void {
+    this.outbox.event([LOG, run.taskId, args.map(printable)], undefined);
+    this.#sendSoon();
+  }
+
+  reportLabel(run: TaskRun, text: string): void {
+    if (run.isSettled) return;
+    this.outbox.event([LABEL, run.ticket, text], undefined);
+    this.#sendSoon();
+  }
+
+  #sendSoon(): void {
+    const now = performance.now();
+    if (now - this.outbox.lastSentAt > FLUSH_MS) this.outbox.flush(now);
+    else this.outbox.schedule();
+  }
+
+  /** Starts tasks until all hands are full or nothing waits. */
+  #work(): void {
+    this.#isWorking = true;
+    while (this.#active < this.#concurrency && this.#waiting > 0) {
+      this.#startNext();
+      if (this.#waiting > 0 && this.#active < this.#concurrency && performance.now() - this.#turnStartedAt > YIELD_MS) {
+        this.outbox.flush(performance.now());
+        setImmediate(() => {
+          this.#turnStartedAt = performance.now();
+          this.#work();
+        });
+        return;
+      }
+    }
+    this.#isWorking = false;
+    if (this.outbox.size > 0) {
+      // With something under way its answer may be only a microtask off.
+      if (this.#active > 0) this.outbox.schedule();
+      else this.outbox.flush(performance.now());
+    }
+    if (this.#isDraining) this.#endIfDrained();
+  }
+
+  #startNext(): void {
+    const request = this.#requests[0]!;
+    const [, names, tickets, ids, inputs, more] = request;
+    const at = this.#at;
+    const ticket = tickets[at]!;
+    const input = inputs[at];
+    const extras = more === 0 ? 0 : more[at]!;
+    const name = typeof names === "string" ? names : names[at]!;
+    const id = typeof ids === "number" ? ids + at : ids[at]!;
+    this.#waiting--;
+    if (++this.#at === tickets.length) {
+      this.#requests.shift();
+      this.#at = 0;
+    }
+    if (this.#claims !== undefined && !this.#claims.claim(ticket)) return;
+    if (extras !== 0 && extras.isTimed) this.outbox.flush(performance.now());
+    this.#start(name, ticket, id, input, extras);
+  }
+
+  #start(name: string, ticket: number, id: TaskId, input: unknown, extras: TaskExtras | 0): void {
+    const startedAt = performance.now();
+    const run = new TaskRun(
+      this,
+      ticket,
+      id,
+      extras === 0 ? 1 : (extras.attempt ?? 1),
+      extras === 0 ? 0 : (extras.priority ?? 0),
+      startedAt,
+    );
+    const task = this.#find(name);
+    if (task === undefined) {
+      this.#failUnknown(run, name);
+      return;
+    }
+    if (extras !== 0 && extras.isChunk) {
+      this.#startChunk(task, run, input as readonly unknown[], extras);
+      return;
+    }
+    this.#context?.enterWith(run);
+    let value: unknown;
+    try {
+      value = task(input, run);
+    } catch (error) {
+      this.#fail(run, error);
+      return;
+    }
+    if (typeof value !== "object" || value === null) {
+      if (extras !== 0 && extras.credit !== undefined) this.#startStream(run, value, extras.credit);
+      else this.#complete(run, value);
+    } else this.#follow(run, value, extras);
+  }
+
+  /** An object may be a promise, a generator, or a plain value. */
+  #follow(run: TaskRun, value: object, extras: TaskExtras | 0): void {
+    const credit = extras === 0 ? undefined : extras.credit;
+    if (isThenable(value)) {
+      this.#hold(run);
+      value.then(
+        (awaited: unknown) => {
+          if (run.isSettled) return;
+          this.#release(run);
+          if (credit !== undefined) this.#startStream(run, awaited, credit);
+          else if (isGenerator(awaited)) this.#collect(run, awaited);
+          else this.#complete(run, awaited);
+          this.#goOn();
+        },
+        (error: unknown) => {
+          if (run.isSettled) return;
+          this.#fail(run, error);
+          this.#goOn();
+        },
+      );
+    } else if (credit !== undefined) this.#startStream(run, value, credit);
+    else if (isGenerator(value)) this.#collect(run, value);
+    else this.#complete(run, value);
+  }
+
+  #collect(run: TaskRun, generator: object): void {
+    this.#hold(run);
+    collect(generator, run).then(
+      (values) => {
+        if (run.isSettled) return;
+        this.#complete(run, values);
+        this.#goOn();
+      },
+      (error: unknown) => {
+        if (run.isSettled) return;
+        this.#fail(run, error);
+        this.#goOn();
+      },
+    );
+  }
+
+  #startStream(run: TaskRun, value: unknown, credit: number): void {
+    this.#hold(run);
+    const stream = new StreamRun(run, value, credit, this.outbox, {
+      // A stream that waits for its reader leaves its hand to others.
+      onWaiting: () => {
+        this.#active--;
+        this.#goOn();
+      },
+      onResumed: () => {
+        this.#active++;
+      },
+    });
+    this.#streams.set(run.ticket, stream);
+    stream.pump().then(
+      () => {
+        this.#streams.delete(run.ticket);
+        if (run.isSettled) return;
+        this.#complete(run, undefined);
+        this.#goOn();
+      },
+      (error: unknown) => {
+        this.#streams.delete(run.ticket);
+        if (run.isSettled) return;
+        this.#fail(run, error);
+        this.#goOn();
+      },
+    );
+  }
+
+  #startChunk(task: TaskFunction, run: TaskRun, inputs: readonly unknown[], extras: TaskExtras): void {
+    const chunk = new ChunkRun({
+      host: this,
+      outbox: this.outbox,
+      claims: this.#claims,
+      context: this.#context,
+      task,
+      run,
+      inputs,
+      isTimed: extras.isTimed === true,
+      wantsEachMs: extras.eachMs === true,
+      onEnd: () => {
+        this.#complete(run, undefined);
+        this.#goOn();
+      },
+    });
+    // Held before it begins, for a short chunk ends within the call.
+    this.#active++;
+    this.#ongoing.set(run.ticket, chunk);
+    chunk.go();
+  }
+
+  #hold(run: TaskRun): void {
+    this.#active++;
+    this.#ongoing.set(run.ticket, run);
+  }
+
+  #release(run: TaskRun): void {
+    if (this.#ongoing.delete(run.ticket)) this.#active--;
+  }
+
+  /** Takes up work again after something ended outside of the loop. */
+  #goOn(): void {
+    if (this.#isWorking) return;
+    if (this.#waiting > 0) {
+      if (this.outbox.size === 0) this.#turnStartedAt = performance.now();
+      this.#work();
+    } else {
+      if (this.outbox.size > 0) this.outbox.schedule();
+      if (this.#isDraining) this.#endIfDrained();
+    }
+  }
+
+  #complete(run: TaskRun, value: unknown): void {
+    run.isSettled = true;
+    if (this.#ongoing.size > 0) this.#release(run);
+    const now = performance.now();
+    this.outbox.result(run.ticket, Math.round((now - run.startedAt) * 1_000), value);
+    const waited = now - this.outbox.lastSentAt;
+    if (waited > FLUSH_MS || (waited > HALFWAY_MS && this.outbox.size >= this.#waiting)) {
+      if (this.#waiting > 0) this.outbox.flush(now);
+    }
+  }
+
+  #fail(run: TaskRun, thrown: unknown): void {
+    run.isSettled = true;
+    this.#release(run);
+    const micros = Math.round((performance.now() - run.startedAt) * 1_000);
+    if (isDeferTask(thrown)) {
+      const { priority, delayMs } = thrown;
+      const isSound = (priority === undefined || isNumber(priority)) && isNumber(delayMs) && delayMs >= 0;
+      if (isSound) this.outbox.event([DEFERRED, run.ticket, priority ?? null, delayMs], undefined);
+      else this.#failBadly(run, micros, `Cannot defer the task: priority ${String(priority)}, delayMs ${String(delayMs)}`);
+    } else if (isWorkerBusy(thrown)) {
+      const { retryAfterMs } = thrown;
+      if (isNumber(retryAfterMs) && retryAfterMs >= 0) this.outbox.event([REFUSED, run.ticket, retryAfterMs], undefined);
+      else this.#failBadly(run, micros, `Cannot refuse the task: retryAfterMs ${String(retryAfterMs)}`);
+    } else {
+      const how = isPermanentError(thrown) ? PERMANENT : THROWN;
+      const record = toErrorRecord(thrown);
+      this.outbox.event([FAILED, run.ticket, micros, record, how], record);
+    }
+    this.outbox.schedule();
+  }
+
+  #failBadly(run: TaskRun, micros: number, message: string): void {
+    this.outbox.event([FAILED, run.ticket, micros, toErrorRecord(new RangeError(message)), PERMANENT], undefined);
+  }
+
+  #failUnknown(run: TaskRun, name: string): void {
+    run.isSettled = true;
+    const names = [...this.#module.tasks.keys()].map((known) => `"${known}"`).join(", ");
+    const message = `Cannot run task "${name}": the module exports ${names === "" ? "no function" : names}`;
+    this.outbox.event([FAILED, run.ticket, 0, toErrorRecord(new Error(message)), UNKNOWN_TASK], undefined);
+    this.outbox.schedule();
+  }
+
+  #find(name: string): TaskFunction | undefined {
+    if (name !== this.#lastName) {
+      this.#lastName = name;
+      this.#lastFunction = this.#module.tasks.get(name);
+    }
+    return this.#lastFunction;
+  }
+
+  #endIfDrained(): void {
+    if (this.#active > 0 || this.#waiting > 0 || this.#ongoing.size > 0) return;
+    this.#isDraining = false;
+    void this.#end();
+  }
+
+  /** Tears the module down and closes the port. Never rejects: what `teardown` throws is reported as stray. */
+  async #end(): Promise<void> {
+    try {
+      await this.#module.teardown?.();
+    } catch (error) {
+      this.outbox.event([STRAY, null, toErrorRecord(error)], error);
+    }
+    this.outbox.close();
+  }
+}
+
+/** Says that the worker could not start, and closes the port. */
+export function refuseToStart(port: WorkerPort, error: unknown): void {
+  const outbox = new Outbox(port, () => {});
+  outbox.event([START_FAILED, toErrorRecord(error)], undefined);
+  outbox.close();
+}
+
+function isThenable(value: object): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown }).then === "function";
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && !Number.isNaN(value);
+}
+
+/** Log arguments are for people: what cannot be copied goes as text. */
+function printable(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "function" || typeof value === "symbol" ? String(value) : value;
+  }
+  try {
+    return structuredClone(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

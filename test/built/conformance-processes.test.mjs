@@ -1,0 +1,4 @@
+import { conformance } from "manyhands/testing";
+import { subject } from "./subjects/processes.mjs";
+
+conformance(subject);

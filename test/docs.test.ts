@@ -1,0 +1,157 @@
+// Runs the examples of README.md and docs/. The words after a block's language say what is done with it:
+//   ```ts file=tasks.ts   is written to that file, for the blocks below it on the page
+//   ```ts run             is run (js and sh too), and must print the lines that its `//=> text` (in sh `#=> text`) comments give
+//   ```ts                 has its types checked, as every ts block has
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly file: string | undefined;
+  readonly isRun: boolean;
+  readonly code: string;
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+// Inside the project, so that "manyhands" is the built package itself.
+const scratch = join(root, ".tmp", `docs-${process.pid}`);
+// Node 22 does not know `await using`; tsx rewrites it.
+const tsx = import.meta.resolve("tsx");
+
+describe("the examples of the documentation", () => {
+  const blocks = pages().flatMap((page) => blocksOf(page, readFileSync(join(root, page), "utf8")));
+  for (const block of blocks) lay(block);
+  linkProgram();
+  after(() => rmSync(scratch, { recursive: true, force: true }));
+
+  it("stand among links that lead somewhere", () => {
+    assert.deepEqual(pages().flatMap(deadLinks), []);
+  });
+
+  it("are right in their types", () => {
+    assert.deepEqual(typeErrors(), []);
+  });
+
+  for (const block of blocks.filter((block) => block.isRun)) {
+    it(`run: ${block.page}:${block.line}`, () => {
+      const result = runBlock(block);
+      assert.equal(result.status, 0, `${result.error?.message ?? ""}${result.stdout}${result.stderr}`);
+      const expected = expectedLines(block.code);
+      if (expected.length > 0) assert.deepEqual(result.stdout.trimEnd().split("\n"), expected);
+    });
+  }
+});
+
+describe("the reader of examples", () => {
+  const page = "text\n```ts file=a.ts\nlet a;\n```\n```sh run\necho hi\n#=> hi\n```\n```text\nno code\n```\n";
+
+  it("finds the blocks, their lines and what is asked for them", () => {
+    assert.deepEqual(
+      blocksOf("page.md", page).map(({ line, language, file, isRun }) => [line, language, file, isRun]),
+      [
+        [2, "ts", "a.ts", false],
+        [5, "sh", undefined, true],
+        [9, "text", undefined, false],
+      ],
+    );
+  });
+
+  it("takes the expected output from the comments", () => {
+    assert.deepEqual(expectedLines("print(1) //=> 1\n#=> two\n//=>\n"), ["1", "two", ""]);
+  });
+
+  it("refuses a word that it does not know", () => {
+    assert.throws(() => blocksOf("page.md", "```ts rum\n```\n"), /page\.md:1.*"rum"/);
+  });
+});
+
+function pages(): string[] {
+  const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
+  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name))];
+}
+
+function deadLinks(page: string): string[] {
+  const links = [...readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+    (match) => match[1] ?? "",
+  );
+  return links.filter((link) => !existsSync(join(root, dirname(page), link))).map((link) => `${page}: ${link}`);
+}
+
+function blocksOf(page: string, text: string): Block[] {
+  return [...text.matchAll(/^```([a-z]+)([^\n]*)\n(.*?)^```$/gms)].map(
+    ({ index, 1: language = "", 2: rest = "", 3: code = "" }) => {
+      const line = text.slice(0, index).split("\n").length;
+      const words = rest.split(" ").filter((word) => word !== "");
+      const unknown = words.find((word) => word !== "run" && !word.startsWith("file="));
+      if (unknown !== undefined)
+        throw new Error(`Cannot read the example at ${page}:${line}: "${unknown}" has no meaning`);
+      const file = words.find((word) => word.startsWith("file="))?.slice("file=".length);
+      return { page, line, language, file, isRun: words.includes("run"), code };
+    },
+  );
+}
+
+function expectedLines(code: string): string[] {
+  return [...code.matchAll(/(?:\/\/|#)=>[ ]?(.*)$/gm)].map((match) => match[1] ?? "");
+}
+
+/** Each page has a folder of its own; a block without a file name is called by its line. */
+function folderOf(block: Block): string {
+  return join(scratch, block.page.replaceAll(/[^\w]+/g, "-"));
+}
+
+function pathOf(block: Block): string {
+  const extension = block.language === "js" ? "mjs" : block.language;
+  return join(folderOf(block), block.file ?? `line-${block.line}.${extension}`);
+}
+
+function lay(block: Block): void {
+  mkdirSync(dirname(pathOf(block)), { recursive: true });
+  writeFileSync(pathOf(block), block.code);
+}
+
+function linkProgram(): void {
+  mkdirSync(join(scratch, "bin"), { recursive: true });
+  symlinkSync(join(root, "dist", "cli", "main.js"), join(scratch, "bin", "manyhands"));
+}
+
+function typeErrors(): string[] {
+  const compilerOptions = {
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    rewriteRelativeImportExtensions: false,
+    rootDir: root,
+  };
+  const config = {
+    extends: "../../tsconfig.json",
+    compilerOptions: { ...compilerOptions, isolatedDeclarations: false, declaration: false },
+    include: ["**/*.ts"],
+  };
+  writeFileSync(join(scratch, "tsconfig.json"), JSON.stringify(config));
+  const result = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", scratch, "--pretty", "false"], {
+    cwd: scratch,
+    encoding: "utf8",
+  });
+  return result.status === 0 ? [] : result.stdout.split("\n").filter((line) => line !== "");
+}
+
+function runBlock(block: Block): ReturnType<typeof spawnSync<string>> {
+  const path = pathOf(block);
+  const PATH = [join(scratch, "bin"), dirname(process.execPath), process.env["PATH"]].join(delimiter);
+  const [program, args]: [string, string[]] =
+    block.language === "sh"
+      ? ["bash", ["-euo", "pipefail", path]]
+      : [process.execPath, block.language === "ts" ? ["--import", tsx, path] : [path]];
+  return spawnSync(program, args, {
+    cwd: folderOf(block),
+    encoding: "utf8",
+    env: { ...process.env, PATH, NO_COLOR: "1" },
+    timeout: 60_000,
+  });
+}
