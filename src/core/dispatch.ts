@@ -90,8 +90,9 @@ function steal(core: CoreState, now: number): void {
   for (const worker of core.workers) if (worker !== undefined && worker.count === 0 && worker.accepts(now)) idle = worker;
   if (idle === undefined) return;
   for (const worker of core.workers) {
-    if (worker === undefined || worker.ahead === 0 || !worker.backend.spec.recalls || worker.isRecalling) continue;
+    if (worker === undefined || worker.ahead === 0 || !worker.backend.spec.recalls || worker.isRecalling || worker.wasAsked) continue;
     if (worker.ahead * worker.pace.typicalMs < STEAL_MS && now - worker.lastAnswerAt < STEAL_MS) continue;
+    worker.wasAsked = true;
     recall(core, worker, Math.ceil(worker.ahead / 2));
   }
 }

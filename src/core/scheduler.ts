@@ -462,6 +462,7 @@ export class Scheduler {
     if (worker === undefined) return;
     worker.lastAnswerAt = now;
     worker.isStuck = false;
+    worker.wasAsked = false;
     if (items > 0) worker.pace.add(ms / items);
     const { timeoutMs } = this.#core.table.profile[slot]!;
     if (timeoutMs > 0) this.#core.taskAlarms.set(slot, now + timeoutMs);
@@ -719,6 +720,7 @@ export class Scheduler {
     if (slot === -1) return -1;
     worker.lastAnswerAt = now;
     worker.isStuck = false;
+    worker.wasAsked = false;
     if (slot === -2) {
       worker.answer(ticket);
       if (worker.orphans === 0) this.#core.clearAlarm(worker, ABORT_ALARM);

@@ -42,6 +42,8 @@ export class WorkerRecord {
   /** Sat longer than usual on its tasks: nothing is sent ahead until it answers. */
   isStuck = false;
   isRecalling = false;
+  /** What it was asked to give back since its last answer: asking again is of no use. */
+  wasAsked = false;
   /** A kill was ordered for a task that did not stop: what else runs there is innocent. */
   isDoomed = false;
   /** The stop was ordered from the backend. */

@@ -439,13 +439,16 @@ export class Engine {
       return;
     }
     this.#isFlushing = true;
-    for (let commands = this.#scheduler.takeCommands(); ; ) {
-      for (const command of commands) this.#carryOut(command);
-      this.#scheduler.advance(performance.now());
-      commands = this.#scheduler.takeCommands();
-      if (commands.length === 0) break;
+    try {
+      for (let commands = this.#scheduler.takeCommands(); ; ) {
+        for (const command of commands) this.#carryOut(command);
+        this.#scheduler.advance(performance.now());
+        commands = this.#scheduler.takeCommands();
+        if (commands.length === 0) break;
+      }
+    } finally {
+      this.#isFlushing = false;
     }
-    this.#isFlushing = false;
     this.#arm();
     if (this.#watchers.size > 0) for (const watcher of this.#watchers) if (watcher()) this.#watchers.delete(watcher);
     this.#keep();
@@ -510,7 +513,10 @@ export class Engine {
         break;
       case "backendFailed":
         this.hasFailures = true;
-        this.events.emit("backendFailed", { backend: this.#attached[command.backend]!.id, error: command.cause });
+        this.events.emit("backendFailed", {
+          backend: this.#attached[command.backend]!.id,
+          error: isLostCause(command.cause) ? command.cause.view.startFailure(command.cause.loss) : command.cause,
+        });
         break;
       default:
         command satisfies never;

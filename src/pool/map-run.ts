@@ -2,7 +2,7 @@
 import { backoff } from "../core/backoff.ts";
 import { ChunkSize } from "../core/chunk-size.ts";
 import type { Profile } from "../core/task-table.ts";
-import { Isolation, JOINS } from "../protocol/isolation.ts";
+import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import { CHUNK_ITEM_FAILED, THROWN, type WorkerEvent } from "../protocol/messages.ts";
 import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
@@ -75,10 +75,10 @@ export class MapRun implements MapOwner, Abortable {
   readonly #chunkProfile: Profile;
   readonly #sink: MapSink;
   readonly #size: ChunkSize;
-  readonly #isolation = new Isolation();
+  readonly #copier = new PlainCopier();
   readonly #source: SyncSource | undefined;
   #asyncSource: AsyncIterator<unknown> | undefined;
-  /** A value that was read and did not fit into the chunk before. */
+  /** A value that was read and cannot travel with others. */
   #held: { readonly value: unknown } | undefined;
   /** Read from an async source and not sent yet. */
   #pending: unknown[] = [];
@@ -212,11 +212,7 @@ export class MapRun implements MapOwner, Abortable {
     if (this.#held !== undefined) {
       const { value } = this.#held;
       this.#held = undefined;
-      if (this.#isolation.admit(value) !== JOINS) {
-        this.#isolation.reset();
-        return [value];
-      }
-      items.push(value);
+      return [value];
     }
     while (items.length < count) {
       if (this.#isExhausted || !source.read()) {
@@ -225,13 +221,16 @@ export class MapRun implements MapOwner, Abortable {
       }
       this.#read++;
       const { value } = source;
-      if (count > 1 && this.#isolation.admit(value) !== JOINS) {
+      if (count === 1) return [value];
+      const copy = this.#copier.copy(value);
+      if (copy === NOT_PLAIN) {
+        // It goes by itself, after what came before it.
+        if (items.length === 0) return [value];
         this.#held = { value };
         break;
       }
-      items.push(value);
+      items.push(copy);
     }
-    if (count > 1) this.#isolation.reset();
     return items;
   }
 
@@ -262,19 +261,20 @@ export class MapRun implements MapOwner, Abortable {
 
   /** Waits for company only while all hands are busy, and no longer than this turn of the event loop. */
   #gather(value: unknown): void {
-    if (this.#isolation.admit(value) !== JOINS) {
+    const copy = this.#copier.copy(value);
+    if (copy === NOT_PLAIN) {
       this.#sendPending();
-      this.#isolation.admit(value);
+      this.#send([value]);
+      return;
     }
     if (this.#pending.length === 0) setImmediate(() => this.#sendPending());
-    this.#pending.push(value);
+    this.#pending.push(copy);
     const isIdle = this.#open < this.#engine.hands;
     if (isIdle || this.#pending.length >= this.#nextSize(undefined, this.#window())) this.#sendPending();
   }
 
   #sendPending(): void {
     const items = this.#pending;
-    this.#isolation.reset();
     if (items.length === 0 || this.#isOver) return;
     this.#pending = [];
     this.#send(items);

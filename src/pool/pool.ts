@@ -503,7 +503,8 @@ export class Pool<M extends object = AnyTasks> {
     const { maxQueue } = this.#options;
     if (maxQueue === undefined) return Number.POSITIVE_INFINITY;
     // What free hands take at once does not wait.
-    return maxQueue + Math.max(0, this.#engine.hands - this.#engine.running) - this.#engine.queued;
+    const free = this.#engine.isPaused ? 0 : Math.max(0, this.#engine.hands - this.#engine.running);
+    return maxQueue + free - this.#engine.queued;
   }
 
   #closedError(what: string): PoolClosedError {

@@ -1,6 +1,6 @@
 // Turns tasks into messages for one worker: columns, as many tasks in one message as may travel together.
 import type { Backend } from "../backends/backend.ts";
-import { Isolation, JOINS } from "../protocol/isolation.ts";
+import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
 import type { Unit } from "./unit.ts";
 
@@ -20,7 +20,7 @@ export interface SenderHooks {
 }
 
 export class Sender {
-  readonly #isolation = new Isolation();
+  readonly #copier = new PlainCopier();
   readonly #hooks: SenderHooks;
 
   constructor(hooks: SenderHooks) {
@@ -29,45 +29,42 @@ export class Sender {
 
   /** Sends the tasks in order, in as few messages as may be. */
   send(backend: Backend, worker: number, sendings: readonly Sending[]): void {
-    const gathersFreely = backend.traits.copiesEach;
     let from = 0;
-    if (!gathersFreely) this.#isolation.reset();
+    const inputs: unknown[] = [];
     for (let at = 0; at < sendings.length; at++) {
       const { unit } = sendings[at]!;
-      if (gathersFreely && unit.transferList === undefined) continue;
-      const answer = unit.transferList === undefined ? this.#admit(unit) : -1;
-      if (answer === JOINS) continue;
-      if (at > from) this.#post(backend, worker, sendings.slice(from, at));
-      this.#isolation.reset();
-      from = at;
-      if (answer !== -1 && this.#admit(unit) === JOINS) continue;
-      this.#post(backend, worker, [sendings[at]!]);
-      this.#isolation.reset();
+      const input = this.#prepare(backend, unit);
+      if (input !== NOT_PLAIN) {
+        inputs.push(input);
+        continue;
+      }
+      if (at > from) this.#post(backend, worker, sendings.slice(from, at), inputs.splice(0));
+      this.#post(backend, worker, [sendings[at]!], [unit.input]);
       from = at + 1;
     }
-    if (from < sendings.length) this.#post(backend, worker, from === 0 ? sendings : sendings.slice(from));
+    if (from < sendings.length) this.#post(backend, worker, from === 0 ? sendings : sendings.slice(from), inputs);
   }
 
-  /** A chunk's items were looked at when it was made; between chunks only the message keeps them apart. */
-  #admit(unit: Unit): number {
-    return unit.isChunk === true ? -1 : this.#isolation.admit(unit.input);
+  /** What goes into a message with others; NOT_PLAIN for what goes by itself. The items of a chunk are copies already. */
+  #prepare(backend: Backend, unit: Unit): unknown {
+    if (unit.transferList !== undefined) return NOT_PLAIN;
+    return unit.isChunk === true || backend.traits.copiesEach ? unit.input : this.#copier.copy(unit.input);
   }
 
-  #post(backend: Backend, worker: number, sendings: readonly Sending[]): void {
+  #post(backend: Backend, worker: number, sendings: readonly Sending[], inputs: readonly unknown[]): void {
     const transfer = sendings[0]!.unit.transferList;
     try {
-      backend.send(worker, toRequest(sendings), transfer);
+      backend.send(worker, toRequest(sendings, inputs), transfer);
       if (transfer !== undefined && backend.traits.transfers) this.#hooks.onMoved(sendings[0]!);
     } catch (error) {
       if (sendings.length === 1) this.#hooks.onUnsendable(sendings[0]!, error);
-      else for (const one of sendings) this.#post(backend, worker, [one]);
+      else for (const one of sendings) this.#post(backend, worker, [one], [one.unit.input]);
     }
   }
 }
 
-function toRequest(sendings: readonly Sending[]): RunRequest {
+function toRequest(sendings: readonly Sending[], inputs: readonly unknown[]): RunRequest {
   const tickets: number[] = [];
-  const inputs: unknown[] = [];
   const first = sendings[0]!.unit;
   let names: string | string[] = first.name;
   let ids: number | TaskId[] = typeof first.id === "number" ? first.id : [];
@@ -75,7 +72,6 @@ function toRequest(sendings: readonly Sending[]): RunRequest {
   for (let at = 0; at < sendings.length; at++) {
     const { unit, ticket, attempt, priority } = sendings[at]!;
     tickets.push(ticket);
-    inputs.push(unit.input);
     if (typeof names !== "string") names.push(unit.name);
     else if (unit.name !== names) names = sendings.slice(0, at + 1).map((one) => one.unit.name);
     if (typeof ids !== "number") ids.push(unit.id);

@@ -22,14 +22,14 @@ export type TaskInput<M, K extends keyof M> = Parameters<FunctionOf<M, K>> exten
 type Result<M, K extends keyof M> = Awaited<ReturnType<FunctionOf<M, K>>>;
 
 /** What one run of the task gives: a generator's values come as a list. */
-export type TaskOutput<M, K extends keyof M> = Result<M, K> extends
+export type TaskOutput<M, K extends keyof M> = [Result<M, K>] extends [never] ? never : Result<M, K> extends
   | AsyncGenerator<infer T, unknown, never>
   | Generator<infer T, unknown, never>
   ? Awaited<T>[]
   : Result<M, K>;
 
 /** What the task streams: a generator's values, or the one value of another task. */
-export type TaskItem<M, K extends keyof M> = Result<M, K> extends
+export type TaskItem<M, K extends keyof M> = [Result<M, K>] extends [never] ? never : Result<M, K> extends
   | AsyncGenerator<infer T, unknown, never>
   | Generator<infer T, unknown, never>
   ? Awaited<T>

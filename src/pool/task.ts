@@ -43,7 +43,7 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   slot = -1;
   readonly #engine: Engine;
   readonly #details: TaskDetails | undefined;
-  readonly #resolve: (value: O) => void;
+  readonly #resolve: (value: never) => void;
   readonly #reject: (reason: unknown) => void;
   #outcome = PENDING;
   #attempts = 0;
@@ -52,7 +52,7 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   /** @internal Tasks are made by `pool.run` and `pool.runAll`. */
   constructor(engine: Engine, id: TaskId, name: string, input: unknown, details: TaskDetails | undefined) {
     super(catchFunctions as never);
-    this.#resolve = caughtResolve as (value: O) => void;
+    this.#resolve = caughtResolve;
     this.#reject = caughtReject;
     this.#engine = engine;
     this.id = id;
@@ -115,7 +115,7 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   /** @internal */
   completed(value: unknown, facts: RunFacts): void {
     this.#settle(COMPLETED, facts.attempt);
-    this.#resolve(value as O);
+    this.#resolve(value as never);
   }
 
   /** @internal */

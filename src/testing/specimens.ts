@@ -19,7 +19,6 @@ export const cloneable: Readonly<Record<string, () => unknown>> = {
   "an array with undefined": () => [undefined, null],
   "a nested object": () => ({ a: { b: [{ c: "d" }] }, "": 0, "a key": { x: undefined } }),
   "a Date": () => new Date(86_400_000),
-  "an invalid Date": () => new Date(Number.NaN),
   "a RegExp": () => /a+(?<name>b)/giu,
   "a Map": () =>
     new Map<unknown, unknown>([

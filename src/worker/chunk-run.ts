@@ -2,7 +2,8 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import type { Claims } from "../protocol/claims.ts";
 import { toErrorRecord } from "../protocol/error-record.ts";
-import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, PERMANENT, THROWN } from "../protocol/messages.ts";
+import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type ErrorRecord, PERMANENT, THROWN } from "../protocol/messages.ts";
+import { NOT_PLAIN } from "../protocol/plain-copy.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import type { Outbox } from "./outbox.ts";
 import { collect, isGenerator } from "./stream-run.ts";
@@ -121,15 +122,12 @@ export class ChunkRun {
     item.isSettled = true;
     this.#current = undefined;
     const { outbox } = this.#options;
-    let isAlone = false;
-    if (!outbox.admits(value)) {
-      // It shares something with what waits, or is large: what waits leaves first.
-      this.#sendAll();
-      isAlone = !outbox.admits(value);
-    }
-    this.#values.push(value);
+    const copy = outbox.copy(value);
+    // What may not wait leaves by itself, after what came before it.
+    if (copy === NOT_PLAIN) this.#sendAll();
+    this.#values.push(copy === NOT_PLAIN ? value : copy);
     this.#index++;
-    if (isAlone) this.#sendAll();
+    if (copy === NOT_PLAIN) this.#sendAll();
     if (this.#isExact || ++this.#skipped >= CLOCK_EVERY) this.#readClock();
   }
 
@@ -164,7 +162,7 @@ export class ChunkRun {
   #sendGroup(now: number): void {
     if (this.#values.length > 0) {
       const micros = this.#options.wantsEachMs ? this.#micros : Math.round((now - this.#groupStartedAt) * 1_000);
-      this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, this.#values, micros], undefined);
+      this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, this.#values, micros]);
       this.#values = [];
       this.#micros = [];
     }
@@ -180,9 +178,11 @@ export class ChunkRun {
     const micros = Math.round((now - this.#itemStartedAt) * 1_000);
     const deferral = deferralOf(thrown);
     const how = isPermanentError(thrown) ? PERMANENT : THROWN;
-    const record = toErrorRecord(thrown);
+    const index = this.#index;
     const { outbox, run } = this.#options;
-    outbox.event([CHUNK_ITEM_FAILED, run.ticket, this.#index, micros, record, how, deferral], record);
+    outbox.eventWith(toErrorRecord(thrown), (record) => {
+      return [CHUNK_ITEM_FAILED, run.ticket, index, micros, record as ErrorRecord, how, deferral];
+    });
     this.#index++;
     this.#first = this.#index;
     this.#itemStartedAt = now;

@@ -1,7 +1,7 @@
 // What waits to be sent to the pool: results in columns, and the events that came before them. Sends as late as it may, because a
 // message costs more than a small task.
 import { toErrorRecord } from "../protocol/error-record.ts";
-import { ALONE, Isolation, JOINS } from "../protocol/isolation.ts";
+import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import {
   CHUNK_ITEM_FAILED,
   CHUNK_ITEMS,
@@ -28,7 +28,7 @@ export class Outbox {
   #isOpen = true;
   /** When the last message left. */
   lastSentAt = 0;
-  readonly #isolation = new Isolation();
+  readonly #copier = new PlainCopier();
   readonly #port: WorkerPort;
   readonly #onUnsendableItem: (ticket: number) => void;
 
@@ -44,23 +44,30 @@ export class Outbox {
   }
 
   result(ticket: number, micros: number, value: unknown): void {
-    const isAlone = this.#join(value);
+    const copy = this.#copier.copy(value);
+    if (copy === NOT_PLAIN) this.flush(performance.now());
     this.#tickets.push(ticket);
     this.#micros.push(micros);
-    this.#values.push(value);
-    if (isAlone) this.#sendAlone(value);
+    this.#values.push(copy === NOT_PLAIN ? value : copy);
+    if (copy === NOT_PLAIN) this.#sendAlone(value);
   }
 
-  /** @param carried the part of the event that came from a task; it shares no object with other tasks' */
-  event(event: WorkerEvent, carried: unknown): void {
-    const isAlone = this.#join(carried);
+  /** @param event holds nothing that a task could still change */
+  event(event: WorkerEvent): void {
     this.#events.push(event);
-    if (isAlone) this.#sendAlone(carried);
   }
 
-  /** Whether the value may be in one array with those that wait for the same event. */
-  admits(value: unknown): boolean {
-    return this.#isolation.admit(value) === JOINS;
+  /** An event with a value that a task gave. */
+  eventWith(value: unknown, toEvent: (value: unknown) => WorkerEvent): void {
+    const copy = this.#copier.copy(value);
+    if (copy === NOT_PLAIN) this.flush(performance.now());
+    this.#events.push(toEvent(copy === NOT_PLAIN ? value : copy));
+    if (copy === NOT_PLAIN) this.#sendAlone(value);
+  }
+
+  /** A copy of the value that may wait, or NOT_PLAIN where it has to leave at once. */
+  copy(value: unknown): unknown {
+    return this.#copier.copy(value);
   }
 
   /** Sends at the end of the turn, when everything that is ready by then has been gathered. */
@@ -91,7 +98,6 @@ export class Outbox {
     this.#values = [];
     this.#events = [];
     this.#transfer = undefined;
-    this.#isolation.reset();
     this.lastSentAt = now;
     try {
       this.#port.post(reply, transfer);
@@ -104,14 +110,6 @@ export class Outbox {
     this.flush(performance.now());
     this.#isOpen = false;
     this.#port.close();
-  }
-
-  /** Makes room for the value; true when it must leave in a message of its own. */
-  #join(value: unknown): boolean {
-    const answer = this.#isolation.admit(value);
-    if (answer === JOINS) return false;
-    this.flush(performance.now());
-    return answer === ALONE || this.#isolation.admit(value) === ALONE;
   }
 
   #sendAlone(value: unknown): void {

@@ -8,6 +8,7 @@ import {
   CREDIT,
   DEFERRED,
   DRAIN,
+  type ErrorRecord,
   FAILED,
   HELLO,
   LABEL,
@@ -26,6 +27,7 @@ import {
   type TaskId,
   THROWN,
   UNKNOWN_TASK,
+  type WorkerEvent,
   type WorkerRequest,
 } from "../protocol/messages.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
@@ -87,7 +89,7 @@ export class ServeLoop implements RunHost {
   /** Tells the pool that the worker is ready, and what it offers. */
   hello(): void {
     const names = [...this.#module.tasks.keys()];
-    this.outbox.event([HELLO, PROTOCOL_VERSION, names, this.#port.memoryBytes()], undefined);
+    this.outbox.event([HELLO, PROTOCOL_VERSION, names, this.#port.memoryBytes()]);
     this.outbox.flush(performance.now());
   }
 
@@ -102,6 +104,7 @@ export class ServeLoop implements RunHost {
         }
         break;
       case ABORT:
+        this.#streams.get(request[1])?.stop();
         this.#ongoing.get(request[1])?.abort();
         break;
       case CREDIT:
@@ -134,13 +137,13 @@ export class ServeLoop implements RunHost {
       }
       return;
     }
-    this.outbox.event([STRAY, run?.taskId ?? null, toErrorRecord(error)], error);
+    this.#emitError(toErrorRecord(error), (record) => [STRAY, run?.taskId ?? null, record]);
     this.outbox.schedule();
   }
 
   /** What a task, or the module, wrote. */
   output(stream: 1 | 2, text: string): void {
-    this.outbox.event([OUTPUT, this.#context?.getStore()?.taskId ?? null, stream, text], undefined);
+    this.outbox.event([OUTPUT, this.#context?.getStore()?.taskId ?? null, stream, text]);
     // A busy loop that prints must be heard while it runs.
     const now = performance.now();
     if (now - this.outbox.lastSentAt > FLUSH_MS) this.outbox.flush(now);
@@ -149,18 +152,18 @@ export class ServeLoop implements RunHost {
 
   reportProgress(run: TaskRun, value: unknown): void {
     if (run.isSettled) return;
-    this.outbox.event([PROGRESS, run.ticket, run.taskId, value], value);
+    this.outbox.eventWith(value, (copy) => [PROGRESS, run.ticket, run.taskId, copy]);
     this.#sendSoon();
   }
 
   reportLog(run: TaskRun, args: readonly unknown[]): void {
-    this.outbox.event([LOG, run.taskId, args.map(printable)], undefined);
+    this.outbox.event([LOG, run.taskId, args.map(printable)]);
     this.#sendSoon();
   }
 
   reportLabel(run: TaskRun, text: string): void {
     if (run.isSettled) return;
-    this.outbox.event([LABEL, run.ticket, text], undefined);
+    this.outbox.event([LABEL, run.ticket, text]);
     this.#sendSoon();
   }
 
@@ -376,29 +379,33 @@ export class ServeLoop implements RunHost {
     if (isDeferTask(thrown)) {
       const { priority, delayMs } = thrown;
       const isSound = (priority === undefined || isNumber(priority)) && isNumber(delayMs) && delayMs >= 0;
-      if (isSound) this.outbox.event([DEFERRED, run.ticket, priority ?? null, delayMs], undefined);
+      if (isSound) this.outbox.event([DEFERRED, run.ticket, priority ?? null, delayMs]);
       else this.#failBadly(run, micros, `Cannot defer the task: priority ${String(priority)}, delayMs ${String(delayMs)}`);
     } else if (isWorkerBusy(thrown)) {
       const { retryAfterMs } = thrown;
-      if (isNumber(retryAfterMs) && retryAfterMs >= 0) this.outbox.event([REFUSED, run.ticket, retryAfterMs], undefined);
+      if (isNumber(retryAfterMs) && retryAfterMs >= 0) this.outbox.event([REFUSED, run.ticket, retryAfterMs]);
       else this.#failBadly(run, micros, `Cannot refuse the task: retryAfterMs ${String(retryAfterMs)}`);
     } else {
       const how = isPermanentError(thrown) ? PERMANENT : THROWN;
-      const record = toErrorRecord(thrown);
-      this.outbox.event([FAILED, run.ticket, micros, record, how], record);
+      this.#emitError(toErrorRecord(thrown), (record) => [FAILED, run.ticket, micros, record, how]);
     }
     this.outbox.schedule();
   }
 
+  /** An error may hold objects of its task, which are copied as values are. */
+  #emitError(record: ErrorRecord, toEvent: (record: ErrorRecord) => WorkerEvent): void {
+    this.outbox.eventWith(record, (copy) => toEvent(copy as ErrorRecord));
+  }
+
   #failBadly(run: TaskRun, micros: number, message: string): void {
-    this.outbox.event([FAILED, run.ticket, micros, toErrorRecord(new RangeError(message)), PERMANENT], undefined);
+    this.outbox.event([FAILED, run.ticket, micros, toErrorRecord(new RangeError(message)), PERMANENT]);
   }
 
   #failUnknown(run: TaskRun, name: string): void {
     run.isSettled = true;
     const names = [...this.#module.tasks.keys()].map((known) => `"${known}"`).join(", ");
     const message = `Cannot run task "${name}": the module exports ${names === "" ? "no function" : names}`;
-    this.outbox.event([FAILED, run.ticket, 0, toErrorRecord(new Error(message)), UNKNOWN_TASK], undefined);
+    this.outbox.event([FAILED, run.ticket, 0, toErrorRecord(new Error(message)), UNKNOWN_TASK]);
     this.outbox.schedule();
   }
 
@@ -421,7 +428,7 @@ export class ServeLoop implements RunHost {
     try {
       await this.#module.teardown?.();
     } catch (error) {
-      this.outbox.event([STRAY, null, toErrorRecord(error)], error);
+      this.#emitError(toErrorRecord(error), (record) => [STRAY, null, record]);
     }
     this.outbox.close();
   }
@@ -430,7 +437,7 @@ export class ServeLoop implements RunHost {
 /** Says that the worker could not start, and closes the port. */
 export function refuseToStart(port: WorkerPort, error: unknown): void {
   const outbox = new Outbox(port, () => {});
-  outbox.event([START_FAILED, toErrorRecord(error)], undefined);
+  outbox.event([START_FAILED, toErrorRecord(error)]);
   outbox.close();
 }
 

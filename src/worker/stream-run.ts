@@ -63,7 +63,7 @@ export class StreamRun {
 
   #send(value: unknown): void {
     this.#credit--;
-    this.#outbox.event([STREAM_ITEM, this.#run.ticket, value], value);
+    this.#outbox.eventWith(value, (copy) => [STREAM_ITEM, this.#run.ticket, copy]);
     this.#outbox.schedule();
   }
 

@@ -8,11 +8,13 @@
 import { hostname } from "node:os";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
 import { DRAIN, RUN, type WorkerEvent, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import { NOT_PLAIN, PlainCopier } from "../../protocol/plain-copy.ts";
 import { readOptions } from "../../protocol/options.ts";
 import type { WorkerPort } from "../../worker/port.ts";
 import { refuseToStart, ServeLoop } from "../../worker/serve-loop.ts";
 import { loadTaskModule } from "../../worker/task-module.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
+import { structuredCopy } from "../structured-copy.ts";
 import { type ModuleOptions, moduleRules, moduleUrl, planOf, shownModule } from "../module-options.ts";
 
 export type InlineOptions = ModuleOptions;
@@ -111,7 +113,7 @@ class InlineBackend implements Backend {
   async #load(port: InlinePort, workerId: string): Promise<void> {
     try {
       const module = await loadTaskModule(this.#url);
-      await module.setup?.(structuredClone(this.#data));
+      await module.setup?.(copy(this.#data));
       const { concurrency } = this.plan;
       const loop = new ServeLoop(port, { workerId, concurrency, module, runs: undefined });
       port.serve(loop);
@@ -187,11 +189,11 @@ class InlinePort implements WorkerPort {
 
 /** Values are copied here as everywhere, so that a task cannot change what its caller holds. */
 function copy(value: unknown): unknown {
-  if (typeof value === "function" || typeof value === "symbol") return structuredClone(value);
-  if (typeof value !== "object" || value === null) return value;
-  if (value instanceof SharedArrayBuffer) throw new DOMException("a SharedArrayBuffer crosses to threads only", "DataCloneError");
-  return structuredClone(value);
+  const plain = copier.copy(value);
+  return plain === NOT_PLAIN ? structuredCopy(value) : plain;
 }
+
+const copier = new PlainCopier();
 
 function copyInputs(request: WorkerRequest & readonly [typeof RUN, ...unknown[]]): WorkerRequest {
   const [kind, names, tickets, ids, inputs, extras] = request;

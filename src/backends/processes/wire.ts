@@ -1,6 +1,7 @@
 // Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
 // V8's structured clone otherwise, which knows everything that can be copied.
 import v8 from "node:v8";
+import { deserialize } from "../structured-copy.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
@@ -35,9 +36,7 @@ function decode(format: number, payload: Uint8Array): unknown {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   try {
     if (format === JSON_FORMAT) return JSON.parse(bytes.toString("utf8"));
-    const reader = new OwningDeserializer(bytes);
-    reader.readHeader();
-    return reader.readValue();
+    return deserialize(bytes);
   } catch (error) {
     throw new ProtocolError(`Cannot read message: it begins with "${bytes.toString("latin1", 0, 40)}"`, { cause: error });
   }
@@ -93,14 +92,3 @@ function v8Frame(message: unknown): Buffer {
 }
 
 const BLANK_HEADER = Buffer.alloc(HEADER_BYTES);
-
-/** Gives typed arrays memory of their own; Node's class leaves them as views of the received bytes. */
-class OwningDeserializer extends v8.DefaultDeserializer {
-  _readHostObject(): unknown {
-    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })._readHostObject;
-    const view = read.call(this);
-    if (Buffer.isBuffer(view)) return Buffer.from(view);
-    if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-    return (view as Uint8Array).slice();
-  }
-}

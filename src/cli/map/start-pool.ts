@@ -48,14 +48,20 @@ async function makeBackend(path: string, workers: WorkerSettings): Promise<Backe
 function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<WorkerInfo> {
   return new Promise((resolve, reject) => {
     const found = pool.workers().find((worker) => worker.state === "idle");
-    if (found) resolve(found);
+    if (found) {
+      resolve(found);
+      return;
+    }
     const removers = [
       pool.on("workerUp", ({ worker }) => settle(() => resolve(worker))),
       pool.on("backendFailed", ({ error }) => settle(() => reject(cannotStart(name, error)))),
     ];
     const abort = () => settle(() => reject(signal.reason));
     signal.addEventListener("abort", abort);
+    // A pool without tasks does not keep the program alive.
+    const waiting = setInterval(() => {}, 60_000);
     function settle(how: () => void): void {
+      clearInterval(waiting);
       for (const remove of removers) remove();
       signal.removeEventListener("abort", abort);
       how();

@@ -51,6 +51,12 @@ export function values(subject: Subject): void {
         assert.deepEqual(back["a"], { s: 1 });
       });
 
+      it("an invalid Date as an invalid Date", async (t) => {
+        const back = (await openPool(t, subject).run("echo", new Date(Number.NaN))) as Date;
+
+        assert.ok(back instanceof Date && Number.isNaN(back.getTime()));
+      });
+
       it("as plain objects where they had a class of their own", async (t) => {
         class Point {
           x = 1;

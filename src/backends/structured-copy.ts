@@ -1,0 +1,24 @@
+// A copy of any value that can cross between processes, typed arrays with memory of their own.
+import v8 from "node:v8";
+
+/** @throws DataCloneError where the value has no copy: functions, symbols, ports, shared memory */
+export function structuredCopy(value: unknown): unknown {
+  return deserialize(v8.serialize(value));
+}
+
+/** Reads what `v8.Serializer` wrote. Typed arrays get memory of their own; Node's class leaves them as views of the bytes. */
+export function deserialize(bytes: Buffer): unknown {
+  const reader = new OwningDeserializer(bytes);
+  reader.readHeader();
+  return reader.readValue();
+}
+
+class OwningDeserializer extends v8.DefaultDeserializer {
+  _readHostObject(): unknown {
+    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })._readHostObject;
+    const view = read.call(this);
+    if (Buffer.isBuffer(view)) return Buffer.from(view);
+    if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    return (view as Uint8Array).slice();
+  }
+}
