@@ -3,7 +3,7 @@
 //   ```ts run             is run (js and sh too), and must print the lines that its `//=> text` (in sh `#=> text`) comments give
 //   ```ts                 has its types checked, as every ts block has
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -141,7 +141,7 @@ function typeErrors(): string[] {
   return result.status === 0 ? [] : result.stdout.split("\n").filter((line) => line !== "");
 }
 
-function runBlock(block: Block): ReturnType<typeof spawnSync<string>> {
+function runBlock(block: Block): SpawnSyncReturns<string> {
   const path = pathOf(block);
   const PATH = [join(scratch, "bin"), dirname(process.execPath), process.env["PATH"]].join(delimiter);
   const [program, args]: [string, string[]] =

@@ -5,6 +5,8 @@
 // chunk that were begun, with the CLOSED bit once the rest was taken back.
 
 const CELL_MASK = (1 << 12) - 1;
+/** Tickets of one cell grow, and begin again after so many. */
+const TICKET_MASK = (1 << 30) - 1;
 const CLOSED = 1 << 30;
 export const CLAIM_BYTES: number = (CELL_MASK + 1) * 2 * 4;
 
@@ -19,12 +21,12 @@ export class Claims {
   claim(ticket: number): boolean {
     const at = (ticket & CELL_MASK) * 2;
     Atomics.store(this.#words, at + 1, 0);
-    return this.#decide(at, ticket, -ticket);
+    return this.#decide(at, ticket, ticket);
   }
 
   /** The pool takes the task back; false when the worker has begun it. */
   recall(ticket: number): boolean {
-    return this.#decide((ticket & CELL_MASK) * 2, -ticket, ticket);
+    return this.#decide((ticket & CELL_MASK) * 2, ticket, -ticket);
   }
 
   hasBegun(ticket: number): boolean {
@@ -36,17 +38,23 @@ export class Claims {
     return Atomics.compareExchange(this.#words, (ticket & CELL_MASK) * 2 + 1, index, index + 1) === index;
   }
 
-  /** The pool takes back what is left of a chunk. Answers the index of the first item that has not begun. */
+  /** The pool takes back what is left of a chunk that has begun. Answers the index of the first item that has not. */
   closeItems(ticket: number): number {
+    // The counter is the chunk's own only once that has begun.
+    if (!this.hasBegun(ticket)) return Number.MAX_SAFE_INTEGER;
     return Atomics.or(this.#words, (ticket & CELL_MASK) * 2 + 1, CLOSED) & ~CLOSED;
   }
 
-  #decide(at: number, wanted: number, opposite: number): boolean {
+  /**
+   * Writes the decision, unless there is one. The pool may be several tickets ahead of the worker in the same cell: a word that is
+   * newer than the ticket says that the ticket was taken back long ago.
+   */
+  #decide(at: number, ticket: number, decision: number): boolean {
     for (;;) {
       const old = Atomics.load(this.#words, at);
-      if (old === opposite) return false;
-      if (old === wanted) return true;
-      if (Atomics.compareExchange(this.#words, at, old, wanted) === old) return true;
+      if (old === decision) return true;
+      if (old !== 0 && ((Math.abs(old) - ticket) & TICKET_MASK) <= TICKET_MASK >> 1) return false;
+      if (Atomics.compareExchange(this.#words, at, old, decision) === old) return true;
     }
   }
 }

@@ -162,8 +162,11 @@ export function nextEvent<K extends keyof PoolEvents>(
   which: (event: PoolEvents[K]) => boolean = () => true,
 ): Promise<PoolEvents[K]> {
   return new Promise((resolve) => {
+    // An idle pool keeps no process alive: this does, until the event is here.
+    const keepAlive = setInterval(() => {}, 60_000);
     const remove = pool.on(name, (event) => {
       if (!which(event)) return;
+      clearInterval(keepAlive);
       remove();
       resolve(event);
     });

@@ -1,5 +1,5 @@
 // Runs the real program, as a shell would.
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,22 +45,22 @@ export interface Running {
 
 /** Starts the program; its standard input stays open. */
 export function start(args: readonly string[], options: Options = {}): Running {
-  return follow(
-    spawn(process.execPath, [program, ...args], {
-      cwd: options.cwd ?? fixtures,
-      env: { ...process.env, ...quiet, ...options.env },
-    }),
-  );
+  return follow(spawn(process.execPath, [program, ...args], settingsOf(options)));
 }
 
 /** Runs a line of bash, in which `manyhands` is the program. */
 export async function bash(line: string, options: Options = {}): Promise<Ended> {
   const script = `manyhands() { "${process.execPath}" "${program}" "$@"; }\n${line}`;
-  const running = follow(
-    spawn("bash", ["-c", script], { cwd: options.cwd ?? fixtures, env: { ...process.env, ...quiet, ...options.env } }),
-  );
+  const running = follow(spawn("bash", ["-c", script], settingsOf(options)));
   running.child.stdin.end(options.input ?? "");
   return running.ended;
+}
+
+/** What hangs is ended, so that its test fails instead. */
+const LONGEST_MS = 45_000;
+
+function settingsOf({ cwd = fixtures, env = {} }: Options): SpawnOptionsWithoutStdio {
+  return { cwd, env: { ...process.env, ...quiet, ...env }, timeout: LONGEST_MS, killSignal: "SIGKILL" };
 }
 
 function follow(child: ChildProcessWithoutNullStreams): Running {

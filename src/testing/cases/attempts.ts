@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { PermanentError } from "../../worker/index.ts";
-import { closedGate, eventsOf, it, openPool, range, rejection, rejectionOf, scratch, witness } from "../stage.ts";
+import { closedGate, eventsOf, it, nextEvent, openPool, range, rejection, rejectionOf, scratch, witness } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function attempts(subject: Subject): void {
@@ -109,8 +109,7 @@ export function attempts(subject: Subject): void {
       const seen = witness(scratch(t));
       const pool = openPool(t, subject, { size: 1 });
       const failing = pool.run("failUntil", { file: seen.file, succeedOn: 2 }, { retries: 1, retryDelayMs: 500 });
-      const retried = new Promise((resolve) => pool.on("taskRetried", resolve));
-      await retried;
+      await nextEvent(pool, "taskRetried");
 
       assert.deepEqual(await Promise.all(range(10).map((n) => pool.run("echo", n))), range(10));
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { throwable } from "../specimens.ts";
-import { assertIs, it, openPool, rejection, rejectionOf } from "../stage.ts";
+import { assertIs, it, nextEvent, openPool, rejection, rejectionOf } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function errors(subject: Subject): void {
@@ -182,7 +182,7 @@ export function errors(subject: Subject): void {
         const pool = openPool(t, subject, { size: 1 });
         const strays: unknown[] = [];
         pool.on("stray", ({ error }) => void strays.push(error));
-        const told = new Promise((resolve) => pool.on("stray", resolve));
+        const told = nextEvent(pool, "stray");
 
         assert.equal(await pool.run(name, undefined as never), "returned");
         const next = [];

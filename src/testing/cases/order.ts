@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { NoSuchTaskError } from "../../index.ts";
 import { random, seed } from "../random.ts";
-import { closedGate, it, openPool, range, scratch, started, witness } from "../stage.ts";
+import { closedGate, it, openPool, range, scratch, started, until, witness } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function order(subject: Subject): void {
@@ -185,6 +185,7 @@ export function order(subject: Subject): void {
       behind[4]?.setPriority(-1);
       pool.cancel(2, "not needed");
       assert.equal(pool.snapshot().queued, 4);
+      await until(() => pool.workers()[0]?.sentAhead === 0, "what waits behind a long task to be taken back");
       gate.open();
       await held;
 
