@@ -3,7 +3,20 @@ import v8 from "node:v8";
 
 /** @throws DataCloneError where the value has no copy: functions, symbols, ports, shared memory */
 export function structuredCopy(value: unknown): unknown {
-  return deserialize(v8.serialize(value));
+  const writer = new StrictSerializer();
+  writer.writeHeader();
+  writer.writeValue(value);
+  return deserialize(writer.releaseBuffer());
+}
+
+/** Refuses shared memory, which would arrive as a copy of itself. */
+export class StrictSerializer extends v8.DefaultSerializer {
+  _writeHostObject(view: ArrayBufferView): void {
+    if (view.buffer instanceof SharedArrayBuffer) throw new Error("#<SharedArrayBuffer> could not be cloned");
+    const write = (v8.DefaultSerializer.prototype as unknown as { _writeHostObject(this: unknown, view: ArrayBufferView): void })
+      ._writeHostObject;
+    write.call(this, view);
+  }
 }
 
 /** Reads what `v8.Serializer` wrote. Typed arrays get memory of their own; Node's class leaves them as views of the bytes. */

@@ -34,8 +34,8 @@ function fillHands(core: CoreState, now: number): void {
   for (const worker of core.workers) {
     if (worker !== undefined && worker.count < worker.capacity && worker.accepts(now)) ready.push(worker);
   }
-  // Who can do the least chooses first, and among equals who has the least to do.
-  if (ready.length > 1) ready.sort((a, b) => a.serves.size - b.serves.size || a.count - b.count || a.lastAnswerAt - b.lastAnswerAt);
+  // Who can do the least chooses first, then who has the least to do; among equals the one that answered last, which is still warm.
+  if (ready.length > 1) ready.sort((a, b) => a.serves.size - b.serves.size || a.count - b.count || b.lastAnswerAt - a.lastAnswerAt);
   while (ready.length > 0) {
     let kept = 0;
     for (const worker of ready) {

@@ -43,6 +43,9 @@ export class Scheduler {
   /** Tasks that are not settled. */
   #live = 0;
   #running = 0;
+  /** Slots that `settle` commands name: of commands not taken yet, and of the last ones taken. */
+  readonly #settled: number[] = [];
+  readonly #read: number[] = [];
 
   constructor(options: CoreOptions) {
     this.#core = new CoreState(options);
@@ -139,6 +142,10 @@ export class Scheduler {
 
   /** The commands that came up since the last call. */
   takeCommands(): Command[] {
+    // What the last commands settled has been read: now its slots may be used again, and not before, or a command would mean
+    // another task.
+    if (this.#read.length > 0) for (const slot of this.#read.splice(0)) this.#core.table.release(slot);
+    if (this.#settled.length > 0) for (const slot of this.#settled.splice(0)) this.#read.push(slot);
     const { commands } = this.#core;
     if (commands.length === 0) return NOTHING;
     this.#core.commands = [];
@@ -376,6 +383,7 @@ export class Scheduler {
   /** Nobody waits for the task any more. Its slot is free afterwards; if a worker is at it, that one is told. */
   cancel(now: number, slot: number): void {
     const { table, queues } = this.#core;
+    if (table.state[slot] === FREE) return;
     switch (table.state[slot]) {
       case QUEUED:
         queues.remove(slot);
@@ -744,17 +752,23 @@ export class Scheduler {
   }
 
   #settle(slot: number, reason: SettleReason, worker: number, cause: unknown): void {
-    this.#release(slot);
+    this.#leave(slot);
+    this.#core.table.state[slot] = FREE;
+    this.#settled.push(slot);
     this.#core.commands.push({ type: "settle", slot, reason, worker, cause });
   }
 
   #release(slot: number): void {
+    this.#leave(slot);
+    this.#core.table.release(slot);
+  }
+
+  #leave(slot: number): void {
     const { table } = this.#core;
     const { timeoutMs, deadlineMs } = table.profile[slot]!;
     if (timeoutMs > 0 || table.state[slot] === DELAYED) this.#core.taskAlarms.remove(slot);
     if (deadlineMs > 0) this.#core.deadlines.remove(slot);
     this.#live--;
-    table.release(slot);
   }
 
   /** Takes a task out of whatever holds it. */

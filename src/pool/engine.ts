@@ -424,7 +424,8 @@ export class Engine {
   scheduleFlush(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(this.#flushScheduled);
+    // A microtask comes after the callers whose promises were just resolved, and so gathers what they submit next.
+    queueMicrotask(this.#flushScheduled);
   }
 
   readonly #flushScheduled = (): void => {

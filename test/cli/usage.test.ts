@@ -2,12 +2,25 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { LATER_COMMANDS, LATER_FLAGS } from "../../src/cli/commands/later.ts";
-import { bash, manyhands, scratch, tasks } from "./program.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { bash, fixtures, manyhands, scratch, tasks } from "./program.ts";
 
 const { path, file } = scratch();
+process.chdir(fixtures);
 
-/** It ends with exit 2, one line on stderr that matches, and nothing on stdout. */
-async function refuses(args: readonly string[], pattern: RegExp, input = "1\n"): Promise<void> {
+/** It ends with exit 2, and one line on stderr that matches. In this process: there are many, and a process each takes its time. */
+async function refuses(args: readonly string[], pattern: RegExp): Promise<void> {
+  let said = "";
+  const status = await runProgram(args, (text) => {
+    said += text;
+  });
+  assert.equal(status, 2, said);
+  assert.match(said, pattern);
+  assert.match(said, /^manyhands: [^\n]+\n$/);
+}
+
+/** The same of the real program, which prints nothing on stdout. */
+async function programRefuses(args: readonly string[], pattern: RegExp, input = "1\n"): Promise<void> {
   const { status, stdout, stderr } = await manyhands(args, { input });
   assert.deepEqual([status, stdout], [2, ""], stderr);
   assert.match(stderr, pattern);
@@ -53,7 +66,7 @@ describe("help", { concurrency: 2 }, () => {
   });
 });
 
-describe("wrong usage is exit 2 and a line that names it:", { concurrency: 2 }, () => {
+describe("wrong usage is exit 2 and a line that names it:", () => {
   const map = ["map", `${tasks}#echo`];
   const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     "an unknown command": [["mop"], /unknown command 'mop'.*map/],
@@ -98,9 +111,18 @@ describe("wrong usage is exit 2 and a line that names it:", { concurrency: 2 }, 
     "an output that cannot be opened": [[...map, "-o", "/no/such/folder/out"], /-o "\/no\/such\/folder\/out": ENOENT/],
     "a failed file that cannot be opened": [[...map, "--failed", "/no/such/folder/f"], /--failed "\/no\/such\/folder\/f": ENOENT/],
     "an empty name of a module": [["map", ""], /give a task module/],
-    "input that is no JSON, where it is read whole": [[...map, "--in", "json"], /"stdin" as JSON/],
+    "input that is no JSON, where it is read whole": [[...map, "--in", "json", tasks], /"\/.*" as JSON/],
   };
-  for (const [name, [args, pattern]] of Object.entries(cases)) it(name, () => refuses(args, pattern, "1\n{"));
+  for (const [name, [args, pattern]] of Object.entries(cases)) it(name, () => refuses(args, pattern));
+
+  const inEarnest = ["an unknown flag", "no module", "a missing module", "a missing export", "a missing input", "a module that throws"];
+  for (const name of inEarnest) {
+    const [args = [], pattern = /^$/] = cases[name] ?? [];
+    it(`${name}, of the real program`, () => programRefuses(args, pattern));
+  }
+  it("standard input that is no JSON, where it is read whole", () => {
+    return programRefuses([...map, "--in", "json"], /"stdin" as JSON/, "[1,");
+  });
 
   it("an output that is the input", async () => {
     const input = file("same.ndjson", "1\n");
@@ -119,7 +141,7 @@ describe("wrong usage is exit 2 and a line that names it:", { concurrency: 2 }, 
   });
 });
 
-describe("what comes later is refused with a sentence:", { concurrency: 2 }, () => {
+describe("what comes later is refused with a sentence:", () => {
   for (const { flags } of LATER_FLAGS) {
     const [first = "", ...rest] = flags.split(/[ ,]+/);
     const value = rest.some((word) => word.startsWith("<")) ? ["x"] : [];
@@ -128,5 +150,6 @@ describe("what comes later is refused with a sentence:", { concurrency: 2 }, () 
   for (const name of LATER_COMMANDS) {
     it(name, () => refuses([name, "--json", "x"], new RegExp(`"manyhands ${name}" yet`)));
   }
+  it("a flag, by the real program", () => programRefuses(["map", `${tasks}#echo`, "--resume"], /Cannot use --resume yet/));
   it("a command after --", () => refuses(["map", "--", "gzip", "{}"], /after "--" yet/));
 });

@@ -1,7 +1,6 @@
 // Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
 // V8's structured clone otherwise, which knows everything that can be copied.
-import v8 from "node:v8";
-import { deserialize } from "../structured-copy.ts";
+import { deserialize, StrictSerializer } from "../structured-copy.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
@@ -81,7 +80,7 @@ function jsonFrame(message: unknown): Buffer {
 }
 
 function v8Frame(message: unknown): Buffer {
-  const writer = new v8.DefaultSerializer();
+  const writer = new StrictSerializer();
   // The header of the frame, before the serializer's own.
   writer.writeRawBytes(BLANK_HEADER);
   writer.writeHeader();

@@ -36,6 +36,7 @@ export async function openFile(path: string): Promise<Source> {
 export async function standardInput(): Promise<Source> {
   // A file on standard input has a size too: `< in.ndjson`.
   const found = await stat("/dev/stdin").catch(() => undefined);
+  if (found?.isDirectory()) throw wrongUsage("Cannot read standard input: it is a directory");
   const isRegular = found?.isFile() === true;
   return {
     name: "stdin",
