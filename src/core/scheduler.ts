@@ -20,6 +20,8 @@ import type { WorkerRecord } from "./worker-record.ts";
 
 /** Charged losses of a task that was given no `retries`. */
 const LOSS_BUDGET = 2;
+/** A task may ask to run later this often, and not more often. */
+const MIN_DEFERRAL_MS = 1;
 
 /** What became of a failed attempt: -1 is final, otherwise the task goes again after so many milliseconds. */
 export interface Verdict {
@@ -438,11 +440,13 @@ export class Scheduler {
     const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
     if (worker === undefined || slot < 0) return -1;
     const { table, options } = this.#core;
+    // A task that puts itself off again and again would keep its worker spinning.
+    const waitMs = Math.max(delayMs, now - table.addedAt[slot]! < MIN_DEFERRAL_MS ? MIN_DEFERRAL_MS : 0);
     if (priority !== undefined) table.priority[slot] = priority;
     table.seq[slot] = this.#seq++;
     table.addedAt[slot] = now;
     table.key[slot] = table.priority[slot]! + (options.agingMs > 0 ? now / options.agingMs : 0);
-    this.#again(slot, now, delayMs);
+    this.#again(slot, now, waitMs);
     this.#afterAnswer(worker, now);
     return slot;
   }

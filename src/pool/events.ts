@@ -63,3 +63,18 @@ export interface PoolEvents {
   /** The pool is closed and nothing of it is left. */
   readonly closed: Readonly<Record<string, never>>;
 }
+
+/** Every event, so that a misspelt one is found. */
+export const EVENT_NAMES: Readonly<Record<keyof PoolEvents, true>> = {
+  workerUp: true,
+  workerDown: true,
+  taskStarted: true,
+  taskRetried: true,
+  taskSettled: true,
+  progress: true,
+  output: true,
+  log: true,
+  stray: true,
+  backendFailed: true,
+  closed: true,
+};

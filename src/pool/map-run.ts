@@ -1,4 +1,5 @@
 // A map under way: reads its inputs as far ahead as it may, sends them one by one or in chunks, and says what became of each.
+import { types } from "node:util";
 import { backoff } from "../core/backoff.ts";
 import { ChunkSize } from "../core/chunk-size.ts";
 import type { Profile } from "../core/task-table.ts";
@@ -75,7 +76,7 @@ export class MapRun implements MapOwner, Abortable {
   readonly #chunkProfile: Profile;
   readonly #sink: MapSink;
   readonly #size: ChunkSize;
-  readonly #copier = new PlainCopier();
+  readonly #copier = new PlainCopier(types.isProxy);
   readonly #source: SyncSource | undefined;
   #asyncSource: AsyncIterator<unknown> | undefined;
   /** A value that was read and cannot travel with others. */

@@ -6,7 +6,7 @@ import { seriesNames, show } from "../protocol/options.ts";
 import { type BroadcastResult, Broadcasts } from "./broadcast.ts";
 import { detachBackend, type DetachedTask, detachWorker } from "./detach.ts";
 import { Engine, idOf } from "./engine.ts";
-import type { PoolEvents } from "./events.ts";
+import { EVENT_NAMES, type PoolEvents } from "./events.ts";
 import { type Outcome, ResultIterator, ResultList } from "./map-results.ts";
 import { MapRun, type MapSettings } from "./map-run.ts";
 import { type Inputs, isAsyncIterable, isIterable } from "./map-source.ts";
@@ -466,6 +466,12 @@ export class Pool<M extends object = AnyTasks> {
 
   /** Calls `listener` at each such event. Answers a function that takes it away again. */
   on<E extends keyof PoolEvents>(event: E, listener: (event: PoolEvents[E]) => void): () => void {
+    if (!Object.hasOwn(EVENT_NAMES, event)) {
+      throw new ConfigError(`Cannot listen to ${show(event)}: the events are ${Object.keys(EVENT_NAMES).join(", ")}`);
+    }
+    if (typeof listener !== "function") {
+      throw new ConfigError(`Cannot listen to "${event}": expected a function, got ${show(listener)}`);
+    }
     const off = this.#engine.events.on(event, listener);
     if (event === "taskStarted") this.#engine.reportsStarts = true;
     return off;

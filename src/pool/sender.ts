@@ -1,4 +1,5 @@
 // Turns tasks into messages for one worker: columns, as many tasks in one message as may travel together.
+import { types } from "node:util";
 import type { Backend } from "../backends/backend.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
@@ -20,7 +21,7 @@ export interface SenderHooks {
 }
 
 export class Sender {
-  readonly #copier = new PlainCopier();
+  readonly #copier = new PlainCopier(types.isProxy);
   readonly #hooks: SenderHooks;
 
   constructor(hooks: SenderHooks) {

@@ -6,7 +6,13 @@ const MAX_ARRAY = 64;
 
 export class JsonSafety {
   readonly #seen = new Set<object>();
+  readonly #isProxy: (value: object) => boolean;
   #nodes = 0;
+
+  /** @param isProxy tells proxies, which JSON would take for what they stand for */
+  constructor(isProxy: (value: object) => boolean) {
+    this.#isProxy = isProxy;
+  }
 
   isSafe(value: unknown): boolean {
     if (this.#seen.size > 0) this.#seen.clear();
@@ -33,7 +39,7 @@ export class JsonSafety {
   }
 
   #isSafeObject(value: object): boolean {
-    if (++this.#nodes > MAX_NODES || this.#seen.has(value)) return false;
+    if (++this.#nodes > MAX_NODES || this.#seen.has(value) || this.#isProxy(value)) return false;
     this.#seen.add(value);
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Array.prototype) {

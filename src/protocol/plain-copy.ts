@@ -14,7 +14,13 @@ const MAX_ARRAY = 64;
 
 export class PlainCopier {
   readonly #seen = new Set<object>();
+  readonly #isProxy: (value: object) => boolean;
   #characters = 0;
+
+  /** @param isProxy tells proxies, which look like what they stand for and have no structured clone */
+  constructor(isProxy: (value: object) => boolean) {
+    this.#isProxy = isProxy;
+  }
 
   /** A copy of the value, or NOT_PLAIN. Never throws. */
   copy(value: unknown): unknown {
@@ -39,6 +45,7 @@ export class PlainCopier {
       if (this.#seen.size > MAX_NODES || this.#seen.has(value)) return NOT_PLAIN;
       this.#seen.add(value);
     }
+    if (this.#isProxy(value)) return NOT_PLAIN;
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype) {
       const from = value as Record<string, unknown>;

@@ -1,5 +1,6 @@
 // What waits to be sent to the pool: results in columns, and the events that came before them. Sends as late as it may, because a
 // message costs more than a small task.
+import { types } from "node:util";
 import { toErrorRecord } from "../protocol/error-record.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import {
@@ -28,7 +29,7 @@ export class Outbox {
   #isOpen = true;
   /** When the last message left. */
   lastSentAt = 0;
-  readonly #copier = new PlainCopier();
+  readonly #copier = new PlainCopier(types.isProxy);
   readonly #port: WorkerPort;
   readonly #onUnsendableItem: (ticket: number) => void;
 

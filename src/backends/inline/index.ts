@@ -5,8 +5,10 @@
  *
  * @module
  */
+import { types } from "node:util";
 import { hostname } from "node:os";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
+import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, RUN, type WorkerEvent, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
 import { NOT_PLAIN, PlainCopier } from "../../protocol/plain-copy.ts";
 import { readOptions } from "../../protocol/options.ts";
@@ -66,6 +68,7 @@ class InlineBackend implements Backend {
   }
 
   open(host: BackendHost): void {
+    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 
@@ -193,7 +196,7 @@ function copy(value: unknown): unknown {
   return plain === NOT_PLAIN ? structuredCopy(value) : plain;
 }
 
-const copier = new PlainCopier();
+const copier = new PlainCopier(types.isProxy);
 
 function copyInputs(request: WorkerRequest & readonly [typeof RUN, ...unknown[]]): WorkerRequest {
   const [kind, names, tickets, ids, inputs, extras] = request;

@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { availableParallelism, hostname } from "node:os";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, OUTPUT, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
 import { environment, positiveNumber, readOptions, type Rule, texts } from "../../protocol/options.ts";
 import type { WorkerStart } from "../../worker/begin.ts";
@@ -133,6 +134,7 @@ class ProcessesBackend implements Backend {
   }
 
   open(host: BackendHost): void {
+    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 
@@ -240,7 +242,9 @@ class ProcessesBackend implements Backend {
 }
 
 function launch(args: readonly string[], env: NodeJS.ProcessEnv): Child {
-  const spawned = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"], windowsHide: true });
+  // Node reads options through their prototype.
+  const options = { __proto__: null, env, stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"], windowsHide: true };
+  const spawned = spawn(process.execPath, args, options as SpawnOptions);
   // Where the process could not be made at all there are no pipes; 'error' tells.
   const [, , , channel, control] = spawned.stdio as unknown as readonly [null, Readable, Readable, Duplex, Duplex];
   return { process: spawned, channel, control, error: undefined, hasEnded: false };

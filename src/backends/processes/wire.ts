@@ -1,5 +1,6 @@
 // Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
 // V8's structured clone otherwise, which knows everything that can be copied.
+import { types } from "node:util";
 import { deserialize, StrictSerializer } from "../structured-copy.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
@@ -9,7 +10,7 @@ import { CHUNK_ITEMS, RUN, type WorkerReply, type WorkerRequest } from "../../pr
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
 const UNMEASURED = 64 * 1024;
 
-const safety = new JsonSafety();
+const safety = new JsonSafety(types.isProxy);
 
 /** @throws DataCloneError when a value cannot be copied */
 export function encodeRequest(request: WorkerRequest): Buffer {

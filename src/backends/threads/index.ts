@@ -6,8 +6,9 @@
  * @module
  */
 import { hostname, availableParallelism } from "node:os";
-import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort, Worker, type WorkerOptions } from "node:worker_threads";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
+import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
 import { environment, positiveNumber, readOptions, type Rule, texts } from "../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
@@ -104,6 +105,7 @@ class ThreadsBackend implements Backend {
   }
 
   open(host: BackendHost): void {
+    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 
@@ -169,6 +171,8 @@ class ThreadsBackend implements Backend {
     const { url, data, env, argv, execArgv, isExecArgvOwn, resourceLimits } = this.#settings;
     const workerData: ThreadStart = { url, data, workerId, concurrency: this.plan.concurrency, claims, port };
     return new Worker(neighbour("entry", import.meta.url), {
+      // Node reads options through their prototype.
+      __proto__: null,
       workerData,
       transferList: [port],
       name: workerId,
@@ -176,7 +180,7 @@ class ThreadsBackend implements Backend {
       ...(argv === undefined ? {} : { argv }),
       ...(isExecArgvOwn ? { execArgv } : {}),
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
-    });
+    } as WorkerOptions);
   }
 
   #exited(worker: number, thread: Thread, exitCode: number): void {

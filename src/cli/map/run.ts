@@ -54,6 +54,7 @@ class Run {
   readonly #outcomes: Outcomes;
   readonly #slow: SlowItems | undefined;
   readonly #notes: string[] = [];
+  #pool: Pool | undefined;
   #results: Results | undefined;
   #isReadToEnd = false;
   #hasLostOutput = false;
@@ -103,6 +104,7 @@ class Run {
     const unlisten = listenForSignals(this.#stop, graceMs, (signal) => this.#onSignal(signal));
     try {
       const started = await startPool(task, workers, starting.signal);
+      this.#pool = started.pool;
       try {
         this.#results = await this.#openResults();
         await this.#pump(started.pool, started.task);
@@ -166,14 +168,12 @@ class Run {
 
   async #openResults(): Promise<Results> {
     const { outputFile, failedFile, isOrdered } = this.#settings;
+    const open = (flag: string, file: string) => openFileSink(flag, file, (error) => this.#onOutputError(file, error));
+    const failed = failedFile === undefined ? undefined : await open("--failed", failedFile);
     const output =
       outputFile === undefined
         ? openStandardOutput((error) => this.#onOutputError("standard output", error))
-        : await openFileSink("-o", outputFile, (error) => this.#onOutputError(outputFile, error));
-    const failed =
-      failedFile === undefined
-        ? undefined
-        : await openFileSink("--failed", failedFile, (error) => this.#onOutputError(failedFile, error));
+        : await open("-o", outputFile);
     return new Results(output, failed, this.#input.again, isOrdered);
   }
 
@@ -244,8 +244,9 @@ class Run {
 
   #onSignal(signal: string): void {
     this.#notes.push(`stopped by ${signal}`);
+    const running = this.#pool?.snapshot().running ?? 0;
     const grace = formatDuration(this.#settings.graceMs);
-    this.#say(`${signal}: finishing what runs, up to ${grace}; a second signal kills it, a third leaves at once`);
+    this.#say(`${signal}: stopping, ${running} running may take up to ${grace}; a second signal ends them, a third leaves at once`);
   }
 
   #onOutputError(name: string, error: Error): void {

@@ -1,5 +1,5 @@
 // A pool whose first worker is up, and the one task that a run is about.
-import { type Backend, Pool, type WorkerInfo } from "../../index.ts";
+import { type Backend, Pool, type WorkerInfo, WorkerLostError } from "../../index.ts";
 import { Complaint, messageOf, wrongUsage } from "../complaint.ts";
 import type { TaskName, WorkerSettings } from "./settings.ts";
 
@@ -69,9 +69,13 @@ function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<W
   });
 }
 
-function cannotStart(name: TaskName, error: unknown): Complaint {
-  const { cause } = error as Error;
-  return new Complaint("usage", `Cannot load module "${name.module}": ${messageOf(cause ?? error)}`, { cause: error });
+/** A module that does not load is wrong usage; one that does, in a worker that does not come up, is not. */
+function cannotStart({ module }: TaskName, error: unknown): Complaint {
+  const { phase } = Object(error) as { phase?: unknown };
+  if (phase === "setup" || error instanceof WorkerLostError) {
+    return new Complaint("noWorker", `Cannot start a worker for "${module}": ${messageOf(error)}`, { cause: error });
+  }
+  return wrongUsage(`Cannot load module "${module}": ${messageOf(error)}`, { cause: error });
 }
 
 /** The named one; else the default export, else the only one there is. */
