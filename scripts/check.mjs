@@ -1,5 +1,5 @@
 // `npm run check`: all that must hold before a change goes in. Every part runs, and the failed ones are named at the end.
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { fail, heading, npm, root, run, tool } from "./run.mjs";
@@ -31,7 +31,7 @@ function checkPackedTypes() {
   try {
     return (
       npm(["pack", "--ignore-scripts", "--pack-destination", folder], { quiet: true }) &&
-      tool("attw", ["--profile", "esm-only", join(folder, "manyhands-0.1.0.tgz")])
+      tool("attw", ["--profile", "esm-only", join(folder, readdirSync(folder)[0])])
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });

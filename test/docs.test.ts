@@ -8,6 +8,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { delimiter, dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as api from "../src/index.ts";
+import { EVENT_NAMES } from "../src/pool/events.ts";
 
 interface Block {
   readonly page: string;
@@ -45,6 +47,19 @@ describe("the examples of the documentation", () => {
       const expected = expectedLines(block.code);
       if (expected.length > 0) assert.deepEqual(result.stdout.trimEnd().split("\n"), expected);
     });
+  }
+});
+
+describe("the reference", () => {
+  const reference = readFileSync(join(root, "docs", "reference", "pool.md"), "utf8");
+  const members = Object.getOwnPropertyNames(api.Pool.prototype).filter((name) => name !== "constructor");
+  for (const name of [...members, ...Object.keys(EVENT_NAMES)]) {
+    it(`names ${name}`, () => assert.match(reference, new RegExp(`\`${name}\\b`)));
+  }
+
+  const errors = readFileSync(join(root, "docs", "reference", "errors.md"), "utf8");
+  for (const name of Object.keys(api).filter((name) => name.endsWith("Error"))) {
+    it(`names ${name}`, () => assert.ok(errors.includes(`\`${name}\``)));
   }
 });
 

@@ -17,6 +17,9 @@ import type { WorkerPort } from "./port.ts";
 import { transferListOf } from "./transfer.ts";
 
 const MEMORY_EVERY_MS = 500;
+/** So many messages in so short a time leave at once. */
+const BURST = 16;
+const BURST_MS = 2;
 
 export class Outbox {
   #tickets: number[] = [];
@@ -25,6 +28,8 @@ export class Outbox {
   #events: WorkerEvent[] = [];
   #transfer: readonly object[] | undefined;
   #lastMemoryAt = 0;
+  #burst = 0;
+  #burstStartedAt = 0;
   #isScheduled = false;
   #isOpen = true;
   /** When the last message left. */
@@ -79,6 +84,20 @@ export class Outbox {
       this.#isScheduled = false;
       this.flush(performance.now());
     });
+  }
+
+  /**
+   * Sends what should be seen while its task runs, even if that one never yields; only where there is much of it in a short time it
+   * is gathered.
+   */
+  sendSoon(): void {
+    const now = performance.now();
+    if (now - this.#burstStartedAt > BURST_MS) {
+      this.#burstStartedAt = now;
+      this.#burst = 0;
+    }
+    if (this.#burst++ < BURST) this.flush(now);
+    else this.schedule();
   }
 
   flush(now: number): void {

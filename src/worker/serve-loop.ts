@@ -144,33 +144,24 @@ export class ServeLoop implements RunHost {
   /** What a task, or the module, wrote. */
   output(stream: 1 | 2, text: string): void {
     this.outbox.event([OUTPUT, this.#context?.getStore()?.taskId ?? null, stream, text]);
-    // A busy loop that prints must be heard while it runs.
-    const now = performance.now();
-    if (now - this.outbox.lastSentAt > FLUSH_MS) this.outbox.flush(now);
-    else this.outbox.schedule();
+    this.outbox.sendSoon();
   }
 
   reportProgress(run: TaskRun, value: unknown): void {
     if (run.isSettled) return;
     this.outbox.eventWith(value, (copy) => [PROGRESS, run.ticket, run.taskId, copy]);
-    this.#sendSoon();
+    this.outbox.sendSoon();
   }
 
   reportLog(run: TaskRun, args: readonly unknown[]): void {
     this.outbox.event([LOG, run.taskId, args.map(printable)]);
-    this.#sendSoon();
+    this.outbox.sendSoon();
   }
 
   reportLabel(run: TaskRun, text: string): void {
     if (run.isSettled) return;
     this.outbox.event([LABEL, run.ticket, text]);
-    this.#sendSoon();
-  }
-
-  #sendSoon(): void {
-    const now = performance.now();
-    if (now - this.outbox.lastSentAt > FLUSH_MS) this.outbox.flush(now);
-    else this.outbox.schedule();
+    this.outbox.sendSoon();
   }
 
   /** Starts tasks until all hands are full or nothing waits. */

@@ -130,7 +130,7 @@ for (const kind of kinds) {
       await allUp(pool);
       await Promise.all(range(40).map(() => pool.run("recordWorker", { file: seen.file, line: "task" })));
 
-      const lines = seen.lines();
+      const lines = await seen.until(40 + 2 * kind.lanes.length);
       for (const { id } of pool.workers()) {
         assert.ok((lines.find((line) => line.endsWith(` ${id}`)) ?? "update").startsWith("update"), `first on ${id}`);
       }

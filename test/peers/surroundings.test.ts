@@ -119,6 +119,7 @@ describe("polluted prototypes, other realms, other copies, other pools", () => {
 
   it("importing the package starts nothing", async () => {
     const program = `
+      await import("node:util"); // looks at stderr by itself
       const before = process.getActiveResourcesInfo().length;
       const listeners = process.eventNames().length;
       await import(${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)});

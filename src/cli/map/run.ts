@@ -27,6 +27,11 @@ import { startPool } from "./start-pool.ts";
 import { Stop } from "./stop.ts";
 import { describe, previewOf, Tally } from "./tally.ts";
 
+const WORKER_NAMES = {
+  threads: { worker: "thread", workers: "threads" },
+  processes: { worker: "process", workers: "processes" },
+  inline: { worker: "worker", workers: "workers" },
+};
 const TICK_MS = 100;
 const DRAIN_CHECK_MS = 20;
 
@@ -66,8 +71,8 @@ class Run {
     const total = settings.total ?? input.total;
     this.#progress = new Progress({ startedAt: this.#startedAt, total, totalBytes: input.totalBytes });
     this.#tally = new Tally(this.#progress, this.#failures, settings.halt, (rule) => this.#halt(rule));
-    const style = { name: basename(settings.task.module), workers: settings.workers.backend };
-    this.#reporter = openReporter(settings.progress, standardError(), style, this.#startedAt);
+    const names = { name: basename(settings.task.module), ...WORKER_NAMES[settings.workers.backend] };
+    this.#reporter = openReporter(settings.progress, standardError(), names, this.#startedAt);
     this.#slow = settings.timeout?.kind === "median" ? new SlowItems(settings.timeout.percent) : undefined;
     this.#feed = new Feed(input, {
       onRead: () => this.#progress.apply({ kind: "read", items: 1 }),

@@ -21,9 +21,9 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)}h${pad(minutes % 60)}m`;
 }
 
-/** What is left, as a clock shows it: `0:26`, `12:05`, `3:04:05`. */
+/** As a clock shows it: `0:26`, `12:05`, `3:04:05`. */
 export function formatClock(ms: number): string {
-  const seconds = Math.ceil(ms / SECOND);
+  const seconds = Math.round(ms / SECOND);
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }

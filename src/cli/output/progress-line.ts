@@ -7,7 +7,8 @@ import { formatClock, formatCount, formatDuration, formatRate, formatShare } fro
 export interface LineStyle {
   /** What runs, as the person named it. */
   readonly name: string;
-  /** What the workers are called: threads, processes. */
+  /** What one worker is called, and what several are. */
+  readonly worker: string;
   readonly workers: string;
   readonly columns: number;
   readonly isColoured: boolean;
@@ -30,7 +31,7 @@ function firstLine(view: ProgressView, style: LineStyle, name: string): string {
     `${countPart(view)}${view.share === undefined ? "" : ` ${formatShare(view.share)}`}`,
     formatRate(view.rate),
     view.etaMs === undefined ? `${formatClock(view.elapsedMs)} so far` : `eta ${formatClock(view.etaMs)}`,
-    `${view.workers} ${style.workers} ${formatShare(view.busyShare)} busy`,
+    `${view.workers} ${view.workers === 1 ? style.worker : style.workers} ${formatShare(view.busyShare)} busy`,
   ];
   // A narrow terminal loses the bar first, then what stands last.
   for (let kept = parts.length; kept > 0; kept--) {

@@ -23,6 +23,8 @@ export interface Terminal {
   readonly write: (text: string) => void;
 }
 
+type Names = Pick<LineStyle, "name" | "worker" | "workers">;
+
 const BAR_EVERY_MS = 100;
 const JSON_EVERY_MS = 1000;
 const PLAIN_EVERY_MS = 30_000;
@@ -31,7 +33,7 @@ const PLAIN_EVERY_SHARE = 0.1;
 export function openReporter(
   mode: ProgressMode,
   terminal: Terminal,
-  style: Pick<LineStyle, "name" | "workers">,
+  style: Names,
   startedAt: number,
 ): Reporter {
   switch (mode === "auto" ? automatic(terminal) : mode) {
@@ -52,7 +54,7 @@ function automatic({ isTTY, environment }: Terminal): ProgressMode {
   return isTTY && environment["TERM"] !== "dumb" && !isSet(environment["CI"]) ? "bar" : "plain";
 }
 
-function barReporter(terminal: Terminal, style: Pick<LineStyle, "name" | "workers">): Reporter {
+function barReporter(terminal: Terminal, style: Names): Reporter {
   const screen = new Screen(terminal.write);
   const isColoured = terminal.isTTY && !isSet(terminal.environment["NO_COLOR"]) && terminal.environment["TERM"] !== "dumb";
   let drawnAt = Number.NEGATIVE_INFINITY;

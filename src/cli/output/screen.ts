@@ -14,7 +14,8 @@ export class Screen {
 
   /** Whole lines, above what is drawn. */
   print(text: string): void {
-    this.#write(`${this.#home()}${CLEAR_BELOW}${text}${shown(this.#lines)}`);
+    if (this.#lines.length === 0) this.#write(text);
+    else this.#write(`${this.#home()}${CLEAR_BELOW}${text}${shown(this.#lines)}`);
   }
 
   clear(): void {
