@@ -65,6 +65,7 @@ function countTokens(text) {
 /** @returns {keyof typeof PATTERNS} */
 function kindAt(text, at, isOperandNext, braces) {
   const sign = text[at];
+  if (at === 0 && text.startsWith("#!")) return "comment";
   if (/\s/.test(sign)) return "space";
   if (/[\p{L}_$#@\\]/u.test(sign)) return "name";
   if (/\d/.test(sign) || (sign === "." && /\d/.test(text[at + 1] ?? ""))) return "number";
@@ -74,7 +75,7 @@ function kindAt(text, at, isOperandNext, braces) {
     braces.pop();
     return "template";
   }
-  if (sign !== "/") return at === 0 && text.startsWith("#!") ? "comment" : "sign";
+  if (sign !== "/") return "sign";
   if (text[at + 1] === "/" || text[at + 1] === "*") return "comment";
   return isOperandNext ? "regex" : "sign";
 }

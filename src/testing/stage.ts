@@ -50,6 +50,18 @@ export function openPool(t: runner.TestContext, subject: Subject, options: Stage
   return pool;
 }
 
+/** One pool for all tests of a `describe`, for those that leave it as they found it. */
+export function sharedPool(subject: Subject, options: SubjectOptions = {}): () => Pool<Tasks> {
+  let pool: Pool<Tasks> | undefined;
+  runner.after(() => pool?.terminate());
+  return () => {
+    pool ??= new Pool<Tasks>(
+      subject.open(tasksModule, subject.traits.startsWorkers ? { size: 1, ...options } : options),
+    );
+    return pool;
+  };
+}
+
 /** A directory of the test's own. */
 export function scratch(t: runner.TestContext): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "manyhands-")));

@@ -3,7 +3,18 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { PermanentError } from "../../worker/index.ts";
-import { closedGate, eventsOf, it, nextEvent, openPool, range, rejection, rejectionOf, scratch, witness } from "../stage.ts";
+import {
+  closedGate,
+  eventsOf,
+  it,
+  nextEvent,
+  openPool,
+  range,
+  rejection,
+  rejectionOf,
+  scratch,
+  witness,
+} from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function attempts(subject: Subject): void {

@@ -3,16 +3,18 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { throwable } from "../specimens.ts";
-import { assertIs, it, nextEvent, openPool, rejection, rejectionOf } from "../stage.ts";
+import { assertIs, it, nextEvent, openPool, rejection, rejectionOf, sharedPool } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function errors(subject: Subject): void {
   const { traits } = subject;
 
   describe("what a task throws arrives as it was", () => {
+    const shared = sharedPool(subject);
+
     const same = ["null", "undefined", "a string", "an empty string", "a number", "a plain object", "a frozen object"];
-    it("values that are no errors", async (t) => {
-      const pool = openPool(t, subject);
+    it("values that are no errors", async () => {
+      const pool = shared();
 
       for (const name of same) {
         assert.deepEqual(await rejection(pool.run("fail", name)), throwable[name]?.(), name);
@@ -20,8 +22,8 @@ export function errors(subject: Subject): void {
       }
     });
 
-    it("the built-in error classes", async (t) => {
-      const pool = openPool(t, subject);
+    it("the built-in error classes", async () => {
+      const pool = shared();
       const classes = { Error, TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError };
 
       for (const [name, kind] of Object.entries(classes)) {
@@ -39,8 +41,8 @@ export function errors(subject: Subject): void {
       }
     });
 
-    it("name, message, own properties and causes of a class of the user's own", async (t) => {
-      const pool = openPool(t, subject);
+    it("name, message, own properties and causes of a class of the user's own", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(
         TypeError,
@@ -59,8 +61,8 @@ export function errors(subject: Subject): void {
       );
     });
 
-    it("the parts of an AggregateError", async (t) => {
-      const pool = openPool(t, subject);
+    it("the parts of an AggregateError", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(AggregateError, pool.run("fail", "an AggregateError"));
 
@@ -73,8 +75,8 @@ export function errors(subject: Subject): void {
       assert.deepEqual([three.name, three.code], ["BrokenTask", "E_BROKEN"]);
     });
 
-    it("an error that is its own cause", async (t) => {
-      const pool = openPool(t, subject);
+    it("an error that is its own cause", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(Error, pool.run("fail", "an error that is its own cause"));
 
@@ -82,8 +84,8 @@ export function errors(subject: Subject): void {
       assert.ok(error.cause !== undefined);
     });
 
-    it("the code, errno and path of a system error", async (t) => {
-      const pool = openPool(t, subject);
+    it("the code, errno and path of a system error", async () => {
+      const pool = shared();
 
       const error = (await rejectionOf(Error, pool.run("failToRead", "/nowhere/at-all"))) as NodeJS.ErrnoException;
 
@@ -94,16 +96,16 @@ export function errors(subject: Subject): void {
       assert.equal(typeof error.errno, "number");
     });
 
-    it("a DOMException by name and message", async (t) => {
-      const pool = openPool(t, subject);
+    it("a DOMException by name and message", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(Error, pool.run("fail", "a DOMException"));
 
       assert.deepEqual({ name: error.name, message: error.message }, { name: "AbortError", message: "stopped" });
     });
 
-    it("with the worker's stack to be seen", async (t) => {
-      const pool = openPool(t, subject);
+    it("with the worker's stack to be seen", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(RangeError, pool.run("failIfOdd", 1));
 
@@ -111,14 +113,14 @@ export function errors(subject: Subject): void {
       assert.match(error.stack ?? "", /failIfOdd .*tasks\.[jt]s/);
     });
 
-    it("a late failure as well as an early one", async (t) => {
-      const pool = openPool(t, subject);
+    it("a late failure as well as an early one", async () => {
+      const pool = shared();
 
       assert.equal((await rejectionOf(Error, pool.run("failLater", "late"))).message, "late");
     });
 
-    it("what holds something that cannot be cloned, without it", async (t) => {
-      const pool = openPool(t, subject);
+    it("what holds something that cannot be cloned, without it", async () => {
+      const pool = shared();
 
       for (const name of ["an error that holds a function", "an error that holds a symbol"]) {
         const error = await rejectionOf(Error, pool.run("fail", name));
@@ -126,8 +128,8 @@ export function errors(subject: Subject): void {
       }
     });
 
-    it("a hostile thing as something that says what it was, and the worker lives on", async (t) => {
-      const pool = openPool(t, subject, { size: 1 });
+    it("a hostile thing as something that says what it was, and the worker lives on", async () => {
+      const pool = shared();
       const { workerId } = await pool.run("whoami", undefined);
 
       for (const name of [
@@ -148,8 +150,8 @@ export function errors(subject: Subject): void {
       assert.equal((await rejectionOf(Error, pool.run("fail", "a frozen error"))).message, "frozen");
     });
 
-    it("a stack that overflowed as a RangeError", async (t) => {
-      const pool = openPool(t, subject, { size: 1 });
+    it("a stack that overflowed as a RangeError", async () => {
+      const pool = shared();
 
       await rejectionOf(RangeError, pool.run("overflow", 0));
 

@@ -11,6 +11,7 @@ import {
   rejection,
   rejectionOf,
   scratch,
+  sharedPool,
   started,
   until,
   witness,
@@ -45,8 +46,10 @@ class Source {
 
 export function maps(subject: Subject): void {
   describe("map", () => {
-    it("gives every result in the order of the inputs", async (t) => {
-      const pool = openPool(t, subject, { size: 2 });
+    const shared = sharedPool(subject, { size: 2 });
+
+    it("gives every result in the order of the inputs", async () => {
+      const pool = shared();
 
       assert.deepEqual(
         await pool.map("double", range(1_000)),
@@ -55,8 +58,8 @@ export function maps(subject: Subject): void {
     });
 
     for (const chunkSize of [1, 7, 100, "auto"] as const) {
-      it(`gives the same with chunks of ${chunkSize}`, async (t) => {
-        const pool = openPool(t, subject, { size: 2 });
+      it(`gives the same with chunks of ${chunkSize}`, async () => {
+        const pool = shared();
 
         assert.deepEqual(
           await pool.map("double", range(250), { chunkSize }),
@@ -65,8 +68,8 @@ export function maps(subject: Subject): void {
       });
     }
 
-    it("takes a generator, an async generator, a Set, and nothing at all", async (t) => {
-      const pool = openPool(t, subject);
+    it("takes a generator, an async generator, a Set, and nothing at all", async () => {
+      const pool = shared();
       function* numbers(): Generator<number> {
         yield* [1, 2, 3];
       }
@@ -132,7 +135,7 @@ export function maps(subject: Subject): void {
 
     it("retries the items that fail, and only those", async (t) => {
       const directory = scratch(t);
-      const pool = openPool(t, subject, { size: 2 });
+      const pool = shared();
       const items = range(20).map((n) => ({ file: `${directory}/${n}`, succeedOn: n % 5 === 0 ? 2 : 1 }));
 
       const results = await pool.map("failUntil", items, { chunkSize: 5, retries: 1, retryDelayMs: 1 });
@@ -143,8 +146,8 @@ export function maps(subject: Subject): void {
       );
     });
 
-    it("rejects with what its source throws", async (t) => {
-      const pool = openPool(t, subject);
+    it("rejects with what its source throws", async () => {
+      const pool = shared();
       function* broken(): Generator<number> {
         yield 1;
         throw new RangeError("the source broke");
@@ -154,8 +157,8 @@ export function maps(subject: Subject): void {
       assert.equal(await pool.run("double", 4), 8);
     });
 
-    it("rejects with the reason of its signal, and closes the source", async (t) => {
-      const pool = openPool(t, subject);
+    it("rejects with the reason of its signal, and closes the source", async () => {
+      const pool = shared();
       const source = new Source();
       const controller = new AbortController();
       const reason = { the: "reason" };
@@ -186,9 +189,11 @@ export function maps(subject: Subject): void {
   });
 
   describe("law 6: imap reads no more than what was taken and the window", () => {
+    const shared = sharedPool(subject, { size: 2 });
+
     for (const kind of ["plain", "async"] as const) {
-      it(`from an infinite ${kind} source, and closes it on break`, async (t) => {
-        const pool = openPool(t, subject, { size: 2 });
+      it(`from an infinite ${kind} source, and closes it on break`, async () => {
+        const pool = shared();
         const source = new Source();
         const taken: number[] = [];
 
@@ -221,8 +226,8 @@ export function maps(subject: Subject): void {
       assert.ok(source.isClosed);
     });
 
-    it("holds to its window when results are taken as they come", async (t) => {
-      const pool = openPool(t, subject, { size: 2 });
+    it("holds to its window when results are taken as they come", async () => {
+      const pool = shared();
       const source = new Source();
       const taken = new Set<number>();
 
@@ -267,7 +272,7 @@ export function maps(subject: Subject): void {
 
     it("gives what ends first, first, when unordered", async (t) => {
       const gate = closedGate(scratch(t));
-      const pool = openPool(t, subject, { size: 2 });
+      const pool = shared();
       const inputs = [{ gate: gate.gate, value: "held" }, ...range(5)];
       const got: unknown[] = [];
 
@@ -282,8 +287,8 @@ export function maps(subject: Subject): void {
       assert.deepEqual(got, [0, 1, 2, 3, 4, "held"]);
     });
 
-    it("does not wait for a full window before it starts", async (t) => {
-      const pool = openPool(t, subject);
+    it("does not wait for a full window before it starts", async () => {
+      const pool = shared();
       let more: (() => void) | undefined;
       async function* slow(): AsyncGenerator<number> {
         yield 1;
@@ -318,8 +323,8 @@ export function maps(subject: Subject): void {
       await pool.idle();
     });
 
-    it("collects failures in their places", async (t) => {
-      const pool = openPool(t, subject, { size: 2 });
+    it("collects failures in their places", async () => {
+      const pool = shared();
 
       const outcomes = await collect(pool.imap("failIfOdd", range(10), { onError: "collect" }));
 
@@ -345,7 +350,7 @@ export function maps(subject: Subject): void {
 
     it("rejects with the reason of its signal", async (t) => {
       const gate = closedGate(scratch(t));
-      const pool = openPool(t, subject);
+      const pool = shared();
       const controller = new AbortController();
       const iterator = pool.imap("obey", [gate, gate], { signal: controller.signal })[Symbol.asyncIterator]();
       const next = iterator.next();
@@ -360,7 +365,7 @@ export function maps(subject: Subject): void {
 
     it("ends when the pool is terminated", async (t) => {
       const gate = closedGate(scratch(t));
-      const pool = openPool(t, subject);
+      const pool = shared();
       const held = pool.run("hold", gate);
       await started(held);
       const iterator = pool.imap("double", range(10))[Symbol.asyncIterator]();

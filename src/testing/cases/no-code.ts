@@ -3,13 +3,15 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { BackendUnavailableError, NotSerializableError, UnknownTaskError } from "../../index.ts";
-import { beside, it, openPool, rejectionOf, scratch, witness } from "../stage.ts";
+import { beside, it, openPool, rejectionOf, scratch, sharedPool, witness } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function noCode(subject: Subject): void {
   describe("law 8: a worker runs only the functions its module exports", () => {
-    it("rejects a name that is not exported, and names it", async (t) => {
-      const pool = openPool(t, subject);
+    const shared = sharedPool(subject);
+
+    it("rejects a name that is not exported, and names it", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(UnknownTaskError, pool.run("dobule" as never, 1 as never));
 
@@ -34,8 +36,8 @@ export function noCode(subject: Subject): void {
       "",
       "process.exit",
     ]) {
-      it(`does not take "${name}" for a task`, async (t) => {
-        const pool = openPool(t, subject);
+      it(`does not take "${name}" for a task`, async () => {
+        const pool = shared();
 
         await rejectionOf(UnknownTaskError, pool.run(name as never, 0 as never));
       });
@@ -52,22 +54,22 @@ export function noCode(subject: Subject): void {
       assert.deepEqual(seen.lines(), ["setup", "teardown", "torn down"]);
     });
 
-    it("runs the default export as the task default", async (t) => {
-      const pool = openPool(t, subject);
+    it("runs the default export as the task default", async () => {
+      const pool = shared();
 
       assert.deepEqual(await pool.run("default", 5), { default: 5 });
     });
 
-    it("hands code in a string on as the string it is", async (t) => {
-      const pool = openPool(t, subject);
+    it("hands code in a string on as the string it is", async () => {
+      const pool = shared();
 
       for (const text of ["process.exit(1)", "() => 1", "import('node:fs')", '{"__proto__":{"polluted":1}}']) {
         assert.equal(await pool.run("echo", text), text);
       }
     });
 
-    it("refuses a function as an input", async (t) => {
-      const pool = openPool(t, subject);
+    it("refuses a function as an input", async () => {
+      const pool = shared();
 
       await rejectionOf(
         NotSerializableError,

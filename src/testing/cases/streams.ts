@@ -12,6 +12,7 @@ import {
   rejection,
   rejectionOf,
   scratch,
+  sharedPool,
   started,
   until,
   witness,
@@ -20,18 +21,20 @@ import type { Subject } from "../subject.ts";
 
 export function streams(subject: Subject): void {
   describe("a generator task streams its values", () => {
+    const shared = sharedPool(subject);
+
     for (const name of ["count", "countAtOnce"] as const) {
-      it(`in order, one by one: ${name}`, async (t) => {
-        assert.deepEqual(await collect(openPool(t, subject).stream(name, 500)), range(500));
+      it(`in order, one by one: ${name}`, async () => {
+        assert.deepEqual(await collect(shared().stream(name, 500)), range(500));
       });
     }
 
-    it("an empty one ends at once", async (t) => {
-      assert.deepEqual(await collect(openPool(t, subject).stream("nothing", undefined as never)), []);
+    it("an empty one ends at once", async () => {
+      assert.deepEqual(await collect(shared().stream("nothing", undefined as never)), []);
     });
 
-    it("one that throws half-way gives what came before, and then the error", async (t) => {
-      const pool = openPool(t, subject);
+    it("one that throws half-way gives what came before, and then the error", async () => {
+      const pool = shared();
       const got: number[] = [];
 
       const error = await rejectionOf(
@@ -61,15 +64,15 @@ export function streams(subject: Subject): void {
       assert.equal(await pool.run("echo", "next"), "next");
     });
 
-    it("each value as it was when it was yielded", async (t) => {
+    it("each value as it was when it was yielded", async () => {
       assert.deepEqual(
-        await collect(openPool(t, subject).stream("yieldKept", 50)),
+        await collect(shared().stream("yieldKept", 50)),
         range(50).map((n) => ({ n })),
       );
     });
 
-    it("progress comes before the value it was told before", async (t) => {
-      const pool = openPool(t, subject);
+    it("progress comes before the value it was told before", async () => {
+      const pool = shared();
       const seen: string[] = [];
       pool.on("progress", ({ value }) => void seen.push(`progress ${value}`));
 
@@ -154,16 +157,16 @@ export function streams(subject: Subject): void {
       await seen.has("finally");
     });
 
-    it("run on a generator task gives its values as an array", async (t) => {
-      const pool = openPool(t, subject);
+    it("run on a generator task gives its values as an array", async () => {
+      const pool = shared();
 
       assert.deepEqual(await pool.run("count", 40), range(40));
       assert.deepEqual(await pool.run("countAtOnce", 40), range(40));
       assert.equal((await rejectionOf(RangeError, pool.run("countThenFail", 2))).message, "no more than 2");
     });
 
-    it("stream on a plain task gives its one value", async (t) => {
-      const pool = openPool(t, subject);
+    it("stream on a plain task gives its one value", async () => {
+      const pool = shared();
 
       assert.deepEqual(await collect(pool.stream("double", 4)), [8]);
       assert.equal((await rejectionOf(RangeError, collect(pool.stream("failIfOdd", 3)))).message, "3 is odd");

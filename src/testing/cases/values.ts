@@ -5,19 +5,21 @@ import { describe } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { NotSerializableError } from "../../index.ts";
 import { cloneable, plain, uncloneable } from "../specimens.ts";
-import { it, openPool, range, rejectionOf } from "../stage.ts";
+import { it, openPool, range, rejectionOf, sharedPool } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function values(subject: Subject): void {
   const { traits } = subject;
 
   describe("values arrive as they were", () => {
+    const shared = sharedPool(subject);
+
     it(
       traits.clonesStructurally
         ? "there and back, of every kind"
         : "there and back, of the kinds JSON has: this backend clones no others",
-      async (t) => {
-        const pool = openPool(t, subject);
+      async () => {
+        const pool = shared();
         const names = Object.keys(cloneable).filter((name) => traits.clonesStructurally || plain.has(name));
 
         for (const name of names) {
@@ -28,8 +30,8 @@ export function values(subject: Subject): void {
       },
     );
 
-    it("of every kind in one message", async (t) => {
-      const pool = openPool(t, subject);
+    it("of every kind in one message", async () => {
+      const pool = shared();
       const names = Object.keys(cloneable).filter((name) => traits.clonesStructurally || plain.has(name));
       const originals = names.map((name) => cloneable[name]?.());
 
@@ -38,8 +40,8 @@ export function values(subject: Subject): void {
     });
 
     if (traits.clonesStructurally) {
-      it("with their cycles and shared parts", async (t) => {
-        const pool = openPool(t, subject);
+      it("with their cycles and shared parts", async () => {
+        const pool = shared();
         const shared = { s: 1 };
         const loop: Record<string, unknown> = { a: shared, b: shared };
         loop["self"] = loop;
@@ -51,26 +53,26 @@ export function values(subject: Subject): void {
         assert.deepEqual(back["a"], { s: 1 });
       });
 
-      it("an invalid Date as an invalid Date", async (t) => {
-        const back = (await openPool(t, subject).run("echo", new Date(Number.NaN))) as Date;
+      it("an invalid Date as an invalid Date", async () => {
+        const back = (await shared().run("echo", new Date(Number.NaN))) as Date;
 
         assert.ok(back instanceof Date && Number.isNaN(back.getTime()));
       });
 
-      it("as plain objects where they had a class of their own", async (t) => {
+      it("as plain objects where they had a class of their own", async () => {
         class Point {
           x = 1;
           get double(): number {
             return this.x * 2;
           }
         }
-        const pool = openPool(t, subject);
+        const pool = shared();
 
         assert.deepEqual(await pool.run("echo", new Point()), { x: 1 });
       });
 
-      it("a piece of a pooled Buffer as those bytes alone", async (t) => {
-        const pool = openPool(t, subject);
+      it("a piece of a pooled Buffer as those bytes alone", async () => {
+        const pool = shared();
 
         const back = (await pool.run("echo", Buffer.from("abc"))) as Uint8Array;
 
@@ -80,8 +82,8 @@ export function values(subject: Subject): void {
       });
     }
 
-    it("a key named __proto__ pollutes nobody", async (t) => {
-      const pool = openPool(t, subject);
+    it("a key named __proto__ pollutes nobody", async () => {
+      const pool = shared();
 
       const back = await pool.run("echo", JSON.parse('{"__proto__":{"polluted":true},"a":1}'));
 
@@ -90,8 +92,8 @@ export function values(subject: Subject): void {
       assert.equal(Object.getPrototypeOf(back), Object.prototype);
     });
 
-    it("nested a thousand deep", async (t) => {
-      const pool = openPool(t, subject);
+    it("nested a thousand deep", async () => {
+      const pool = shared();
       let deep: unknown = "bottom";
       for (const _ of range(1_000)) deep = [deep];
 
@@ -101,16 +103,16 @@ export function values(subject: Subject): void {
       assert.equal(back, "bottom");
     });
 
-    it("a text of 8 million letters", async (t) => {
-      const pool = openPool(t, subject);
+    it("a text of 8 million letters", async () => {
+      const pool = shared();
 
       assert.equal((await pool.run("text", 8_000_000)).length, 8_000_000);
       assert.equal((await pool.run("echo", "ü".repeat(1_000_000))) as string, "ü".repeat(1_000_000));
     });
 
     if (traits.clonesStructurally) {
-      it("64 MB of bytes", async (t) => {
-        const pool = openPool(t, subject);
+      it("64 MB of bytes", async () => {
+        const pool = shared();
 
         const back = await pool.run("bytes", 64_000_000);
 
@@ -119,18 +121,18 @@ export function values(subject: Subject): void {
       });
     }
 
-    it("the result of a function that is not async but gives a promise", async (t) => {
-      assert.equal(await openPool(t, subject).run("promised", 1), 2);
+    it("the result of a function that is not async but gives a promise", async () => {
+      assert.equal(await shared().run("promised", 1), 2);
     });
 
-    it("nothing, where nothing is given or returned", async (t) => {
-      const pool = openPool(t, subject);
+    it("nothing, where nothing is given or returned", async () => {
+      const pool = shared();
 
       assert.equal(await pool.run("echo", undefined), undefined);
     });
 
-    it("a value that cannot be cloned is refused on both ways, and the next task runs", async (t) => {
-      const pool = openPool(t, subject);
+    it("a value that cannot be cloned is refused on both ways, and the next task runs", async () => {
+      const pool = shared();
 
       for (const name of [
         "a function",
@@ -147,8 +149,8 @@ export function values(subject: Subject): void {
       assert.equal(await pool.run("echo", "next"), "next");
     });
 
-    it("an input whose buffer is gone is refused", async (t) => {
-      const pool = openPool(t, subject);
+    it("an input whose buffer is gone is refused", async () => {
+      const pool = shared();
 
       const error = await rejectionOf(NotSerializableError, pool.run("echo", uncloneable["a detached buffer"]?.()));
 
@@ -158,8 +160,10 @@ export function values(subject: Subject): void {
   });
 
   describe("transfer and sharing", () => {
-    it(traits.transfers ? "transfer moves a buffer" : "transfer copies: this backend cannot move memory", async (t) => {
-      const pool = openPool(t, subject);
+    const shared = sharedPool(subject);
+
+    it(traits.transfers ? "transfer moves a buffer" : "transfer copies: this backend cannot move memory", async () => {
+      const pool = shared();
       const buffer = new Uint8Array([1, 2, 3]).buffer;
 
       const back = await pool.run("echo", buffer, { transfer: [buffer] });
@@ -169,16 +173,16 @@ export function values(subject: Subject): void {
     });
 
     if (traits.transfers) {
-      it("a buffer transferred twice is refused, and loses no place", async (t) => {
-        const pool = openPool(t, subject, { size: 1 });
+      it("a buffer transferred twice is refused, and loses no place", async () => {
+        const pool = shared();
         const buffer = new ArrayBuffer(8);
 
         await rejectionOf(NotSerializableError, pool.run("echo", buffer, { transfer: [buffer, buffer] }));
         assert.equal(await pool.run("echo", "next"), "next");
       });
 
-      it("a transfer of the memory that small Buffers share takes it from nobody", async (t) => {
-        const pool = openPool(t, subject);
+      it("a transfer of the memory that small Buffers share takes it from nobody", async () => {
+        const pool = shared();
         const small = Buffer.from("small");
 
         // Newer Nodes refuse it, older ones copy.
@@ -189,8 +193,8 @@ export function values(subject: Subject): void {
         assert.equal(await pool.run("echo", "next"), "next");
       });
 
-      it("a transferred buffer beside many tasks of the same tick", async (t) => {
-        const pool = openPool(t, subject, { size: 1 });
+      it("a transferred buffer beside many tasks of the same tick", async () => {
+        const pool = shared();
         const buffers = range(20).map((n) => new Uint8Array([n]).buffer);
 
         const back = await Promise.all(buffers.map((buffer) => pool.run("echo", buffer, { transfer: [buffer] })));
@@ -213,8 +217,8 @@ export function values(subject: Subject): void {
         assert.ok((await pool.run("giveShared", undefined as never)) instanceof SharedArrayBuffer);
       });
 
-      it("a MessagePort moves to the task", async (t) => {
-        const pool = openPool(t, subject);
+      it("a MessagePort moves to the task", async () => {
+        const pool = shared();
         const { port1, port2 } = new MessageChannel();
         const message = new Promise((resolve) => port1.once("message", resolve));
 
@@ -224,8 +228,8 @@ export function values(subject: Subject): void {
         port1.close();
       });
     } else {
-      it("a SharedArrayBuffer is refused: this backend shares no memory", async (t) => {
-        const pool = openPool(t, subject);
+      it("a SharedArrayBuffer is refused: this backend shares no memory", async () => {
+        const pool = shared();
 
         await rejectionOf(NotSerializableError, pool.run("echo", new Int32Array(new SharedArrayBuffer(4))));
         await rejectionOf(NotSerializableError, pool.run("giveShared", undefined as never));
@@ -233,7 +237,7 @@ export function values(subject: Subject): void {
       });
 
       it("a MessagePort is refused: this backend has no ports", async (t) => {
-        const pool = openPool(t, subject);
+        const pool = shared();
         const { port1, port2 } = new MessageChannel();
         t.after(() => {
           port1.close();
