@@ -15,7 +15,10 @@ try {
   }
   const good = found.filter((shop) => shop.p95WaitMinutes <= 5);
   const cheapest = good.toSorted((a, b) => cost(a) - cost(b))[0];
-  console.log(`${found.length} simulated, ${good.length} keep 95 % of waits within 5 minutes; the cheapest is`, cheapest);
+  console.log(
+    `${found.length} simulated, ${good.length} keep 95 % of waits within 5 minutes; the cheapest is`,
+    cheapest,
+  );
 } finally {
   await pool.close();
 }

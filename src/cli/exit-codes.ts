@@ -18,13 +18,19 @@ export type Ending =
 
 /** Every way in which a run ends. Of several, the first in this order is reported. */
 export const EXIT_CODES: Readonly<Record<Ending, ExitCode>> = {
-  usage: { code: 2, meaning: "usage: an unknown flag, module or export, an input that cannot be read, an output that cannot be opened" },
+  usage: {
+    code: 2,
+    meaning: "usage: an unknown flag, module or export, an input that cannot be read, an output that cannot be opened",
+  },
   noWorker: { code: 4, meaning: "no worker could be started, or all of them were lost" },
   sigint: { code: 130, meaning: "SIGINT (Ctrl-C), also after everything that ran was finished" },
   sigterm: { code: 143, meaning: "SIGTERM, also after everything that ran was finished" },
   sighup: { code: 129, meaning: "SIGHUP (the terminal went away), as SIGTERM" },
   brokenPipe: { code: 141, meaning: "the reader of standard output went away" },
-  incomplete: { code: 3, meaning: "incomplete: stopped early by --halt or --max-time, or the output could not be written" },
+  incomplete: {
+    code: 3,
+    meaning: "incomplete: stopped early by --halt or --max-time, or the output could not be written",
+  },
   itemFailed: { code: 1, meaning: "ended normally, and some item failed after its retries" },
   ok: { code: 0, meaning: "every item succeeded; also when there was nothing to do" },
 };

@@ -36,7 +36,10 @@ function makeProgram(values: readonly string[] | undefined, onStatus: (code: num
     .version(readVersion(), "--version", "show the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
-    .addHelpText("after", `\nExit status:\n${describeExitCodes()}\n\nResults go to standard output, everything else to standard error.`)
+    .addHelpText(
+      "after",
+      `\nExit status:\n${describeExitCodes()}\n\nResults go to standard output, everything else to standard error.`,
+    )
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   addMapCommand(program, values, onStatus);

@@ -52,22 +52,24 @@ function fillHands(core: CoreState, now: number): void {
   }
 }
 
-/** Sends ahead as much as each worker gets through in a short while, and no more than its share. */
+/**
+ * Sends ahead as much as each worker gets through in a short while, and no more than its share of all that waits. A worker that has
+ * more than half of that is left alone: what comes meanwhile is gathered, so that messages stay large.
+ */
 function fillAhead(core: CoreState, now: number): void {
-  const eager: WorkerRecord[] = [];
+  const able: WorkerRecord[] = [];
   let waiting = core.queues.size;
   for (const worker of core.workers) {
     if (worker === undefined || worker.count < worker.capacity || !worker.accepts(now)) continue;
     if (!worker.backend.spec.sendsAhead || worker.isStuck || worker.isRecalling) continue;
-    // Refill when half is gone: then messages stay large.
-    if (worker.ahead > 0 && worker.ahead * 2 > targetAhead(worker)) continue;
-    eager.push(worker);
+    able.push(worker);
     waiting += worker.ahead;
   }
-  if (eager.length === 0) return;
-  const share = Math.ceil(waiting / eager.length);
-  for (const worker of eager) {
+  if (able.length === 0) return;
+  const share = Math.ceil(waiting / able.length);
+  for (const worker of able) {
     const most = Math.min(targetAhead(worker), share);
+    if (worker.ahead > 0 && worker.ahead * 2 > most) continue;
     while (worker.ahead < most && worker.accepts(now)) {
       const slot = core.queues.best(worker.serves);
       if (slot < 0 || (core.table.flags[slot]! & (ALONE | ONCE)) !== 0) break;

@@ -1,6 +1,6 @@
 // How far a run is: a fold of its events, with the time given. Reads no clock and does no I/O.
 import { Histogram } from "../core/histogram.ts";
-import { Rate } from "./rate.ts";
+import { Rate, type Speed } from "./rate.ts";
 
 /** Instants are in milliseconds on one clock. */
 export type RunEvent =
@@ -47,8 +47,7 @@ export class Progress {
   readonly #startedAt: number;
   readonly #totalBytes: number | undefined;
   readonly #runTimes: Histogram = new Histogram();
-  readonly #items: Rate = new Rate();
-  readonly #shares: Rate = new Rate();
+  readonly #rate: Rate;
   #total: number | undefined;
   #read = 0;
   #ok = 0;
@@ -61,6 +60,7 @@ export class Progress {
 
   constructor(plan: ProgressPlan) {
     this.#startedAt = plan.startedAt;
+    this.#rate = new Rate(plan.startedAt);
     this.#total = plan.total;
     this.#totalBytes = plan.totalBytes;
   }
@@ -110,7 +110,7 @@ export class Progress {
     const done = this.#ok + this.#failed;
     const elapsedMs = Math.max(0, now - this.#startedAt);
     const share = this.#share(done);
-    const rate = this.#items.at(now, done, this.#startedAt);
+    const speed = this.#rate.at(now, done, share);
     return {
       read: this.#read,
       ok: this.#ok,
@@ -121,8 +121,8 @@ export class Progress {
       busyShare: this.#busyShare ?? 0,
       total: this.#total,
       share,
-      rate,
-      etaMs: this.#eta(now, done, share, rate),
+      rate: speed.items,
+      etaMs: this.#eta(done, share, speed),
       p50Ms: this.#runTimes.quantile(0.5),
       p99Ms: this.#runTimes.quantile(0.99),
       elapsedMs,
@@ -143,10 +143,11 @@ export class Progress {
     return this.#totalBytes === 0 ? 1 : Math.min(1, this.#bytes / this.#totalBytes);
   }
 
-  #eta(now: number, done: number, share: number | undefined, rate: number): number | undefined {
+  #eta(done: number, share: number | undefined, speed: Speed): number | undefined {
     if (share === undefined || done === 0) return undefined;
-    if (this.#total !== undefined) return rate > 0 ? (Math.max(0, this.#total - done) / rate) * 1000 : undefined;
-    const perSecond = this.#shares.at(now, share, this.#startedAt);
-    return perSecond > 0 ? ((1 - share) / perSecond) * 1000 : undefined;
+    if (this.#total !== undefined) {
+      return speed.items > 0 ? (Math.max(0, this.#total - done) / speed.items) * 1000 : undefined;
+    }
+    return speed.share > 0 ? ((1 - share) / speed.share) * 1000 : undefined;
   }
 }

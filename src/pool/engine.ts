@@ -39,6 +39,7 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from "../protocol/messages.ts";
+import { countOf, unpack } from "../protocol/packing.ts";
 import { AbortGroups } from "./abort-groups.ts";
 import { Emitter } from "./emitter.ts";
 import type { Outcome, PoolEvents } from "./events.ts";
@@ -647,7 +648,8 @@ export class Engine {
     const view = this.#workers.get(key);
     if (view === undefined) return;
     const now = performance.now();
-    const [tickets, micros, values, events] = reply;
+    const [tickets, micros, packed, events] = reply;
+    const values = unpack(packed);
     if (events !== 0) for (const event of events) this.#event(view, event, now);
     const scheduler = this.#scheduler;
     const facts = this.#facts;
@@ -780,9 +782,10 @@ export class Engine {
     const unit = this.#units[slot]!;
     if (event[0] === CHUNK_ITEMS) {
       const ms = total(event[4]) / 1_000;
-      this.#scheduler.progressed(now, view.key, slot, event[3].length, ms);
-      view.done += event[3].length;
-      this.done += event[3].length;
+      const count = countOf(event[3]);
+      this.#scheduler.progressed(now, view.key, slot, count, ms);
+      view.done += count;
+      this.done += count;
       view.runMs += ms;
       view.roundTripMs += ms;
     } else if (event[0] === CHUNK_ITEM_FAILED) {

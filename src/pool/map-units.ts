@@ -1,5 +1,6 @@
 // What a map sends: single items, and chunks of several. They know how they stand; what is to be done with an item is the map's.
 import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type TaskExtras, type WorkerEvent } from "../protocol/messages.ts";
+import { pack, unpack } from "../protocol/packing.ts";
 import { errorOf } from "./engine.ts";
 import type { Ending, RunFacts, Unit } from "./unit.ts";
 import { usualExtras } from "./unit.ts";
@@ -118,7 +119,7 @@ export class MapChunk implements Unit {
   }
 
   get input(): unknown {
-    return this.#inputs;
+    return pack(this.#inputs);
   }
 
   /** Items without an answer. */
@@ -169,7 +170,8 @@ export class MapChunk implements Unit {
   event(event: WorkerEvent, worker: WorkerView): void {
     this.answeredAt = performance.now();
     if (event[0] === CHUNK_ITEMS) {
-      const [, , first, values, micros] = event;
+      const [, , first, packed, micros] = event;
+      const values = unpack(packed);
       if (first !== this.#answered) return;
       const index = this.#first + first;
       this.#answered += values.length;

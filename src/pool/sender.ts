@@ -1,6 +1,7 @@
 // Turns tasks into messages for one worker: columns, as many tasks in one message as may travel together.
 import { types } from "node:util";
 import type { Backend } from "../backends/backend.ts";
+import { type MaybePacked, pack } from "../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
 import type { Unit } from "./unit.ts";
@@ -55,7 +56,7 @@ export class Sender {
   #post(backend: Backend, worker: number, sendings: readonly Sending[], inputs: readonly unknown[]): void {
     const transfer = sendings[0]!.unit.transferList;
     try {
-      backend.send(worker, toRequest(sendings, inputs), transfer);
+      backend.send(worker, toRequest(sendings, backend.traits.copiesEach ? inputs : pack(inputs)), transfer);
       if (transfer !== undefined && backend.traits.transfers) this.#hooks.onMoved(sendings[0]!);
     } catch (error) {
       if (sendings.length === 1) this.#hooks.onUnsendable(sendings[0]!, error);
@@ -64,7 +65,7 @@ export class Sender {
   }
 }
 
-function toRequest(sendings: readonly Sending[], inputs: readonly unknown[]): RunRequest {
+function toRequest(sendings: readonly Sending[], inputs: MaybePacked): RunRequest {
   const tickets: number[] = [];
   const first = sendings[0]!.unit;
   let names: string | string[] = first.name;

@@ -1,6 +1,8 @@
 // What travels between the pool and a worker. Tasks and results go in columns: one array a field, because an object a task
 // costs five to ten times as much to copy as its numbers. Version 1.
 
+import type { MaybePacked } from "./packing.ts";
+
 export const PROTOCOL_VERSION = 1;
 
 export type TaskId = string | number;
@@ -36,7 +38,8 @@ export type RunRequest = readonly [
   tickets: readonly number[],
   /** One id each, or the first of consecutive numbers. */
   ids: number | readonly TaskId[],
-  inputs: readonly unknown[],
+  /** One each; packed where they are small objects of one shape. */
+  inputs: MaybePacked,
   extras: 0 | readonly (TaskExtras | 0)[],
 ];
 
@@ -90,7 +93,7 @@ export type WorkerEvent =
       kind: typeof CHUNK_ITEMS,
       ticket: number,
       first: number,
-      values: readonly unknown[],
+      values: MaybePacked,
       micros: number | readonly number[],
     ]
   | readonly [
@@ -112,6 +115,7 @@ export type WorkerEvent =
 export type WorkerReply = readonly [
   tickets: readonly number[],
   micros: readonly number[],
-  values: readonly unknown[],
+  /** One each; packed where they are small objects of one shape. */
+  values: MaybePacked,
   events: 0 | readonly WorkerEvent[],
 ];

@@ -139,7 +139,7 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 export function started<O>(task: Task<O>): Promise<unknown> {
   // A task that fails before it starts fails here too.
   return Promise.race([
-    new Promise((resolve) => task.onProgress(resolve)),
+    new Promise((resolve) => void task.onProgress(resolve)),
     task.then(() => assert.fail("The task ended without a start")),
   ]);
 }

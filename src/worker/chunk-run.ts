@@ -3,6 +3,7 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import type { Claims } from "../protocol/claims.ts";
 import { toErrorRecord } from "../protocol/error-record.ts";
 import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type ErrorRecord, PERMANENT, THROWN } from "../protocol/messages.ts";
+import { pack } from "../protocol/packing.ts";
 import { NOT_PLAIN } from "../protocol/plain-copy.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import type { Outbox } from "./outbox.ts";
@@ -162,7 +163,7 @@ export class ChunkRun {
   #sendGroup(now: number): void {
     if (this.#values.length > 0) {
       const micros = this.#options.wantsEachMs ? this.#micros : Math.round((now - this.#groupStartedAt) * 1_000);
-      this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, this.#values, micros]);
+      this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, pack(this.#values), micros]);
       this.#values = [];
       this.#micros = [];
     }

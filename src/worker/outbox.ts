@@ -2,6 +2,7 @@
 // message costs more than a small task.
 import { types } from "node:util";
 import { toErrorRecord } from "../protocol/error-record.ts";
+import { pack, unpack } from "../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import {
   CHUNK_ITEM_FAILED,
@@ -109,7 +110,7 @@ export class Outbox {
     const reply: WorkerReply = [
       this.#tickets,
       this.#micros,
-      this.#values,
+      pack(this.#values),
       this.#events.length > 0 ? this.#events : 0,
     ];
     const transfer = this.#transfer;
@@ -139,7 +140,8 @@ export class Outbox {
 
   /** Some value of the message cannot be copied: each goes alone, and the one that cannot becomes a failure. */
   #postOneByOne(reply: WorkerReply): void {
-    const [tickets, micros, values, events] = reply;
+    const [tickets, micros, packed, events] = reply;
+    const values = unpack(packed);
     for (const event of events === 0 ? [] : events) {
       try {
         this.#port.post([[], [], [], [event]]);
@@ -164,7 +166,8 @@ function failuresOf(event: WorkerEvent, error: unknown): WorkerEvent[] {
   const record = toErrorRecord(error);
   switch (event[0]) {
     case CHUNK_ITEMS: {
-      const [, ticket, first, values, micros] = event;
+      const [, ticket, first, packed, micros] = event;
+      const values = unpack(packed);
       const each = (i: number) => (typeof micros === "number" ? Math.round(micros / values.length) : micros[i]!);
       return values.map((value, i) =>
         isCopyable(value)

@@ -30,6 +30,7 @@ import {
   type WorkerEvent,
   type WorkerRequest,
 } from "../protocol/messages.ts";
+import { type MaybePacked, unpack } from "../protocol/packing.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import { ChunkRun } from "./chunk-run.ts";
 import { collect, isGenerator, StreamRun } from "./stream-run.ts";
@@ -64,6 +65,7 @@ export class ServeLoop implements RunHost {
   readonly #concurrency: number;
   /** Requests that are not worked off; the first one from `#at` on. */
   readonly #requests: RunRequest[] = [];
+  #inputs: readonly unknown[] = [];
   #at = 0;
   #waiting = 0;
   #active = 0;
@@ -191,8 +193,9 @@ export class ServeLoop implements RunHost {
     const request = this.#requests[0]!;
     const [, names, tickets, ids, inputs, more] = request;
     const at = this.#at;
+    if (at === 0) this.#inputs = unpack(inputs);
     const ticket = tickets[at]!;
-    const input = inputs[at];
+    const input = this.#inputs[at];
     const extras = more === 0 ? 0 : more[at]!;
     const name = typeof names === "string" ? names : names[at]!;
     const id = typeof ids === "number" ? ids + at : ids[at]!;
@@ -222,7 +225,7 @@ export class ServeLoop implements RunHost {
       return;
     }
     if (extras !== 0 && extras.isChunk) {
-      this.#startChunk(task, run, input as readonly unknown[], extras);
+      this.#startChunk(task, run, unpack(input as MaybePacked), extras);
       return;
     }
     this.#context?.enterWith(run);

@@ -235,7 +235,7 @@ for (const kind of kinds) {
       const pool = kind.open(t);
       const outer = pool.run("hold", gate);
       const inner = new Promise((resolve) => {
-        outer.onProgress(() => {
+        void outer.onProgress(() => {
           resolve(pool.run("record", { file: seen.file, line: "inner" }));
           gate.open();
         });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { describeExitCodes, EXIT_CODES, type Ending, exitCodeOf } from "../../src/cli/exit-codes.ts";
+import { describeExitCodes, type Ending, EXIT_CODES, exitCodeOf } from "../../src/cli/exit-codes.ts";
 import { bash, manyhands, start, tasks } from "./program.ts";
 
 const map = (name: string, ...args: readonly string[]) => ["map", `${tasks}#${name}`, "-j", "1", ...args];
@@ -16,7 +16,8 @@ const endings: Readonly<Record<Ending, () => Promise<number | null>>> = {
   sigint: () => afterSignal("SIGINT"),
   sigterm: () => afterSignal("SIGTERM"),
   sighup: () => afterSignal("SIGHUP"),
-  brokenPipe: async () => Number((await bash('yes 1 | manyhands map ./tasks.mjs#echo | head -n 1; echo "${PIPESTATUS[1]}"')).lines[1]),
+  brokenPipe: async () =>
+    Number((await bash('yes 1 | manyhands map ./tasks.mjs#echo | head -n 1; echo "${PIPESTATUS[1]}"')).lines[1]),
 };
 
 async function afterSignal(signal: NodeJS.Signals): Promise<number | null> {
@@ -57,7 +58,16 @@ describe("the table of exit statuses", () => {
   it("reports the first of several, in its order", () => {
     assert.equal(exitCodeOf([]), 0);
     for (const [at, [ending, { code }]] of entries.entries()) {
-      assert.equal(exitCodeOf([...entries.slice(at).map(([later]) => later)].reverse()), code, ending);
+      assert.equal(
+        exitCodeOf(
+          entries
+            .slice(at)
+            .map(([later]) => later)
+            .toReversed(),
+        ),
+        code,
+        ending,
+      );
     }
   });
   it("stands in help, in order of the numbers, each with its meaning", () => {
@@ -67,7 +77,10 @@ describe("the table of exit statuses", () => {
   });
   it("stands in the reference, the same", () => {
     const page = readFileSync(new URL("../../docs/reference/cli.md", import.meta.url), "utf8");
-    const rows = [...page.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, code, meaning]) => [Number(code), meaning?.replaceAll("`", "")]);
+    const rows = [...page.matchAll(/^\| (\d+) \| (.*) \|$/gm)].map(([, code, meaning]) => [
+      Number(code),
+      meaning?.replaceAll("`", ""),
+    ]);
     assert.deepEqual(
       rows,
       entries.map(([, { code, meaning }]) => [code, meaning]).toSorted((a, b) => Number(a[0]) - Number(b[0])),

@@ -10,10 +10,17 @@ describe("the reference", () => {
   it("has every flag that help has, and no other", async () => {
     const { stdout } = await manyhands(["map", "--help"]);
     const [, options = ""] = /\nInput:\n(.*?)\nOptions:/s.exec(stdout) ?? [];
-    const offered = [...options.matchAll(/^ {2}(-\S+?),? (?:(--\S+) )?/gm)].flatMap(([, first = "", second]) => [first, ...(second ? [second] : [])]);
+    const offered = [...options.matchAll(/^ {2}(-\S+?),? (?:(--\S+) )?/gm)].flatMap(([, first = "", second]) => [
+      first,
+      ...(second ? [second] : []),
+    ]);
     assert.ok(offered.length > 25, offered.join(" "));
     const [, tables = ""] = /^(.*)\n## Not yet/s.exec(page) ?? [];
-    const described = new Set([...tables.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) => [...cell.matchAll(/`(--?[\w-]+)/g)].map(([, flag]) => flag)));
+    const described = new Set(
+      [...tables.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = ""]) =>
+        [...cell.matchAll(/`(--?[\w-]+)/g)].map(([, flag]) => flag),
+      ),
+    );
     assert.deepEqual([...described].toSorted(), [...new Set(offered)].toSorted());
   });
   it("names everything that is refused for now", () => {

@@ -29,7 +29,8 @@ describe("a duration", () => {
     "0.25": 250,
     "0": 0,
   };
-  for (const [text, ms] of Object.entries(read)) it(`${text} is ${ms} ms`, () => assert.equal(parseDuration("--grace", text), ms));
+  for (const [text, ms] of Object.entries(read))
+    it(`${text} is ${ms} ms`, () => assert.equal(parseDuration("--grace", text), ms));
   for (const text of ["", "s", "-1s", "1 parsec", "ten", "1e3", "NaN", "Infinity", "5m5"]) {
     it(`refuses "${text}"`, () => refuses(() => parseDuration("--grace", text), text));
   }
@@ -56,7 +57,8 @@ describe("-j", () => {
 describe("--timeout", () => {
   it("is a duration", () => assert.deepEqual(parseTimeout("30s"), { kind: "fixed", ms: 30_000 }));
   it("is a percent of the median", () => assert.deepEqual(parseTimeout("200%"), { kind: "median", percent: 200 }));
-  for (const text of ["0", "100%", "50%", "%", "soon"]) it(`refuses "${text}"`, () => refuses(() => parseTimeout(text), text));
+  for (const text of ["0", "100%", "50%", "%", "soon"])
+    it(`refuses "${text}"`, () => refuses(() => parseTimeout(text), text));
 });
 
 describe("--env", () => {
@@ -112,12 +114,18 @@ describe("the moment to halt", () => {
     assert.deepEqual([at("now,done=50%", 3, 1, 10), at("now,done=50%", 3, 2, 10)], [false, true]);
   });
   it("takes a percent of failures of what is done while the total is unknown, from the third on", () => {
-    assert.deepEqual([at("now,fail=10%", 0, 2), at("now,fail=10%", 28, 3), at("now,fail=10%", 27, 3)], [false, false, true]);
+    assert.deepEqual(
+      [at("now,fail=10%", 0, 2), at("now,fail=10%", 28, 3), at("now,fail=10%", 27, 3)],
+      [false, false, true],
+    );
   });
   it("needs a total for a percent of anything but failures", () => {
-    const needing = ["now,success=5%", "now,done=5%", "now,fail=5%", "now,done=5", "never"].map((text) => needsTotal(parseHalt(text)));
+    const needing = ["now,success=5%", "now,done=5%", "now,fail=5%", "now,done=5", "never"].map((text) =>
+      needsTotal(parseHalt(text)),
+    );
     assert.deepEqual(needing, [true, true, false, false, false]);
     assert.equal(at("now,success=1%", 100, 0), false);
   });
-  it("does not come before anything happened, whatever the percent", () => assert.equal(at("now,fail=1%", 0, 0, 10), false));
+  it("does not come before anything happened, whatever the percent", () =>
+    assert.equal(at("now,fail=1%", 0, 0, 10), false));
 });

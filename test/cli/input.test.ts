@@ -24,7 +24,10 @@ interface Plan {
   readonly groupSize?: number;
 }
 
-async function read({ format, groupSize }: Plan, ...files: readonly (readonly (string | Uint8Array)[])[]): Promise<Item[]> {
+async function read(
+  { format, groupSize }: Plan,
+  ...files: readonly (readonly (string | Uint8Array)[])[]
+): Promise<Item[]> {
   const sources = files.map((pieces, at) => sourceOf(`file${at + 1}`, pieces));
   const input = await openInput({ format, sources, values: undefined, groupSize });
   const items: Item[] = [];
@@ -33,13 +36,21 @@ async function read({ format, groupSize }: Plan, ...files: readonly (readonly (s
 }
 
 const values = (items: readonly Item[]) => items.map((item) => item.value);
-const problems = (items: readonly Item[]) => items.flatMap(({ problem, seq }) => (problem ? [`${seq}: ${problem.message}`] : []));
+const problems = (items: readonly Item[]) =>
+  items.flatMap(({ problem, seq }) => (problem ? [`${seq}: ${problem.message}`] : []));
 
 describe("NDJSON", () => {
   it("is a value a line, blank lines are none, and the last needs no end", async () => {
     const items = await read({ format: "ndjson" }, ['1\n\n{"a":2}\r\n  \n"x"']);
     assert.deepEqual(values(items), [1, { a: 2 }, "x"]);
-    assert.deepEqual(items.map(({ seq, line }) => [seq, line]), [[1, 1], [2, 3], [3, 5]]);
+    assert.deepEqual(
+      items.map(({ seq, line }) => [seq, line]),
+      [
+        [1, 1],
+        [2, 3],
+        [3, 5],
+      ],
+    );
   });
   it("makes a bad line one failed item that names file and line", async () => {
     const items = await read({ format: "ndjson" }, ["1\n2\n"], ["3\n{oops\n5\n"]);
@@ -60,7 +71,10 @@ describe("NDJSON", () => {
   it("knows what every item took, so that all items together took all bytes", async () => {
     const text = '1\n\n  \n{"a":2}\n"ä"\n';
     const items = await read({ format: "ndjson" }, [text]);
-    assert.equal(items.reduce((sum, { bytes }) => sum + bytes, 0), Buffer.byteLength(text));
+    assert.equal(
+      items.reduce((sum, { bytes }) => sum + bytes, 0),
+      Buffer.byteLength(text),
+    );
   });
 });
 
@@ -71,7 +85,7 @@ describe("lines", () => {
   it("refuses a line that is not UTF-8 and keeps its bytes", async () => {
     const [item] = await read({ format: "lines" }, [Uint8Array.of(0x61, 0xff, 0x0a)]);
     assert.match(item?.problem?.message ?? "", /file1 line 1 as text: it is not UTF-8/);
-    assert.deepEqual([...(item?.raw as Uint8Array)], [0x61, 0xff]);
+    assert.deepEqual([...Buffer.from(item?.raw ?? "")], [0x61, 0xff]);
   });
 });
 
@@ -100,10 +114,16 @@ describe("CSV", () => {
   });
   it("loses nothing to a stray quote", async () => {
     const items = await read({ format: "csv" }, ['a,b\n1,x"y\n2,"q"z\n3,4\n']);
-    assert.deepEqual(items.map(({ value }) => (value as { a: string }).a), ["1", "2", "3"]);
+    assert.deepEqual(
+      items.map(({ value }) => (value as { a: string }).a),
+      ["1", "2", "3"],
+    );
   });
   it("refuses files whose columns differ", async () => {
-    await assert.rejects(read({ format: "csv" }, ["a,b\n1,2\n"], ["a,c\n1,2\n"]), /Cannot read "file2": its columns \(a,c\)/);
+    await assert.rejects(
+      read({ format: "csv" }, ["a,b\n1,2\n"], ["a,c\n1,2\n"]),
+      /Cannot read "file2": its columns \(a,c\)/,
+    );
   });
   it("has a header for the file of failed items", async () => {
     const sources = [sourceOf("x", ['"a,x",b\n1,2\n'])];
@@ -124,10 +144,20 @@ describe("TSV", () => {
 
 describe("JSON", () => {
   it("is the elements of an array, or one value", async () => {
-    assert.deepEqual(values(await read({ format: "json" }, ['[1,\n{"a":[]}, null]'], ['{"b":1}'])), [1, { a: [] }, null, { b: 1 }]);
+    assert.deepEqual(values(await read({ format: "json" }, ['[1,\n{"a":[]}, null]'], ['{"b":1}'])), [
+      1,
+      { a: [] },
+      null,
+      { b: 1 },
+    ]);
   });
   it("knows beforehand how many there are", async () => {
-    const input = await openInput({ format: "json", sources: [sourceOf("x", ["[1,2,3]"])], values: undefined, groupSize: 2 });
+    const input = await openInput({
+      format: "json",
+      sources: [sourceOf("x", ["[1,2,3]"])],
+      values: undefined,
+      groupSize: 2,
+    });
     assert.equal(input.total, 2);
   });
   it("is refused whole where it is none", async () => {
@@ -155,7 +185,12 @@ describe("groups", () => {
 
 describe("values of the command line", () => {
   it("are strings, whatever they look like", async () => {
-    const input = await openInput({ format: "ndjson", sources: [], values: ["1", "", "a\nb", "-x"], groupSize: undefined });
+    const input = await openInput({
+      format: "ndjson",
+      sources: [],
+      values: ["1", "", "a\nb", "-x"],
+      groupSize: undefined,
+    });
     const items: Item[] = [];
     for await (const batch of input.batches) items.push(...batch);
     assert.deepEqual([values(items), input.total], [["1", "", "a\nb", "-x"], 4]);

@@ -14,9 +14,12 @@ describe("an item that fails", { concurrency: 2 }, () => {
   });
   it("is tried again with --retries, and counts once", async () => {
     const item = { file: path("flaky"), failures: 2 };
-    const { status, stdout, stderr } = await manyhands(map("flaky", "--retries", "2", "--retry-delay", "1ms", "--out", "record", "-v"), {
-      input: JSON.stringify(item),
-    });
+    const { status, stdout, stderr } = await manyhands(
+      map("flaky", "--retries", "2", "--retry-delay", "1ms", "--out", "record", "-v"),
+      {
+        input: JSON.stringify(item),
+      },
+    );
     assert.equal(status, 0, stderr);
     const { value, attempt } = JSON.parse(stdout) as { value: number; attempt: number };
     assert.deepEqual([value, attempt], [3, 3]);
@@ -26,7 +29,9 @@ describe("an item that fails", { concurrency: 2 }, () => {
   });
   it("is tried no more often than that", async () => {
     const item = { file: path("flakier"), failures: 9 };
-    const { status } = await manyhands(map("flaky", "--retries", "2", "--retry-delay", "1ms"), { input: JSON.stringify(item) });
+    const { status } = await manyhands(map("flaky", "--retries", "2", "--retry-delay", "1ms"), {
+      input: JSON.stringify(item),
+    });
     assert.deepEqual([status, readFileSync(item.file, "utf8")], [1, "xxx"]);
   });
   it("waits for --retry-delay", async () => {
@@ -37,9 +42,12 @@ describe("an item that fails", { concurrency: 2 }, () => {
     assert.deepEqual(lines, ["2"]);
   });
   it("by taking its worker with it is named, and the others are done", async () => {
-    const { status, lines, stderr } = await manyhands(map("command", "--backend", "processes", "-j", "2", "--in", "lines", "-k"), {
-      input: "true\nkill -9 $PPID\nfalse\ntrue\n",
-    });
+    const { status, lines, stderr } = await manyhands(
+      map("command", "--backend", "processes", "-j", "2", "--in", "lines", "-k"),
+      {
+        input: "true\nkill -9 $PPID\nfalse\ntrue\n",
+      },
+    );
     assert.deepEqual([status, lines], [1, ["0", "1", "0"]], stderr);
     assert.match(stderr, /1 × ERR_WORKER_LOST: .*SIGKILL.* first: item 2, stdin:2: kill -9 \$PPID\n/);
   });
@@ -48,9 +56,12 @@ describe("an item that fails", { concurrency: 2 }, () => {
 describe("--timeout", { concurrency: 2 }, () => {
   for (const backend of ["threads", "processes"]) {
     it(`ends a busy loop on ${backend}`, async () => {
-      const { status, lines, stderr } = await manyhands(map("spin", "-k", "--backend", backend, "--timeout", "400ms", "-j", "2"), {
-        input: "1\n60000\n2\n",
-      });
+      const { status, lines, stderr } = await manyhands(
+        map("spin", "-k", "--backend", backend, "--timeout", "400ms", "-j", "2"),
+        {
+          input: "1\n60000\n2\n",
+        },
+      );
       assert.deepEqual([status, lines], [1, ["1", "2"]], stderr);
       assert.match(stderr, /1 × ERR_TASK_TIMEOUT: .*400/);
     });
@@ -60,19 +71,27 @@ describe("--timeout", { concurrency: 2 }, () => {
       input: `60000\n${"40\n".repeat(8)}`,
     });
     assert.deepEqual([status, lines], [1, new Array(8).fill("40")], stderr);
-    assert.match(stderr, /1 × ERR_TASK_TIMEOUT: Task took longer than 500% of the median, \d+ ms {3}first: item 1, stdin:1: 60000\n/);
+    assert.match(
+      stderr,
+      /1 × ERR_TASK_TIMEOUT: Task took longer than 500% of the median, \d+ ms {3}first: item 1, stdin:1: 60000\n/,
+    );
   });
   it("of a percent lets everything through that is about as fast as the rest", async () => {
-    const { status, lines } = await manyhands(map("sleep", "--timeout", "1000%", "-q"), { input: "20\n30\n25\n20\n22\n28\n" });
+    const { status, lines } = await manyhands(map("sleep", "--timeout", "1000%", "-q"), {
+      input: "20\n30\n25\n20\n22\n28\n",
+    });
     assert.deepEqual([status, lines.length], [0, 6]);
   });
 });
 
 describe("--halt", { concurrency: 2 }, () => {
   it("soon finishes what runs, starts nothing more, and exits with 3", async () => {
-    const { status, lines, stderr } = await manyhands(map("slow", "-j", "2", "--halt", "soon,done=1", "--window", "2"), {
-      input: "50\n400\n60001\n60002\n60003\n",
-    });
+    const { status, lines, stderr } = await manyhands(
+      map("slow", "-j", "2", "--halt", "soon,done=1", "--window", "2"),
+      {
+        input: "50\n400\n60001\n60002\n60003\n",
+      },
+    );
     assert.equal(status, 3, stderr);
     // The second runs beside the first; a third may have begun before the first one's end was known.
     assert.ok(lines.includes("50") && lines.includes("400") && lines.length <= 2, stderr);
@@ -80,7 +99,9 @@ describe("--halt", { concurrency: 2 }, () => {
     assert.match(stderr, /^stopped by --halt soon,done=1$/m);
   });
   it("now ends what runs", async () => {
-    const running = start(map("waitFor", "-j", "2", "--in", "lines", "--halt", "now,success=1", "--failed", path("halted")));
+    const running = start(
+      map("waitFor", "-j", "2", "--in", "lines", "--halt", "now,success=1", "--failed", path("halted")),
+    );
     running.child.stdin.write("/never/1\n");
     await running.seen("stderr", /waits for \/never\/1/);
     running.child.stdin.write(`${tasks}\n`);
@@ -90,20 +111,29 @@ describe("--halt", { concurrency: 2 }, () => {
     assert.equal(readFileSync(path("halted"), "utf8"), "/never/1\n");
   });
   it("counts failures, and exits with 3 although some failed", async () => {
-    const { status, stderr } = await manyhands(map("failAt5", "-j", "1", "--halt", "soon,fail=3", "--window", "4"), { input: numbers(10_000) });
+    const { status, stderr } = await manyhands(map("failAt5", "-j", "1", "--halt", "soon,fail=3", "--window", "4"), {
+      input: numbers(10_000),
+    });
     assert.equal(status, 3);
     const [, failed] = /(\d+) failed/.exec(stderr) ?? [];
     assert.ok(Number(failed) >= 3 && Number(failed) <= 5, stderr);
   });
   it("that comes when all is done has stopped nothing", async () => {
-    const { status, stderr } = await manyhands(map("failAt5", "-j", "1", "--halt", "soon,done=6"), { input: numbers(6) });
+    const { status, stderr } = await manyhands(map("failAt5", "-j", "1", "--halt", "soon,done=6"), {
+      input: numbers(6),
+    });
     assert.equal(status, 1, stderr);
   });
   it("takes a percent of --total, and of the words after :::", async () => {
-    const total = await manyhands(map("sleep", "-j", "1", "--window", "1", "--halt", "now,success=10%", "--total", "50", "-q"), { input: "1\n".repeat(50) });
+    const total = await manyhands(
+      map("sleep", "-j", "1", "--window", "1", "--halt", "now,success=10%", "--total", "50", "-q"),
+      { input: "1\n".repeat(50) },
+    );
     assert.equal(total.status, 3);
     assert.ok(total.lines.length >= 5 && total.lines.length <= 8, String(total.lines.length));
-    const words = await manyhands(map("echo", "-j", "1", "--window", "1", "--halt", "soon,done=50%", "-q", ":::", ..."abcdefgh"));
+    const words = await manyhands(
+      map("echo", "-j", "1", "--window", "1", "--halt", "soon,done=50%", "-q", ":::", ..."abcdefgh".split("")),
+    );
     assert.equal(words.status, 3);
     assert.ok(words.lines.length >= 4 && words.lines.length <= 6, String(words.lines.length));
   });
@@ -116,14 +146,19 @@ describe("--halt", { concurrency: 2 }, () => {
 
 describe("--max-time", { concurrency: 2 }, () => {
   it("stops the run as a first signal does, and exits with 3", async () => {
-    const { status, lines, stderr } = await manyhands(map("sleep", "-j", "1", "--window", "2", "--max-time", "700ms"), { input: "200\n".repeat(100) });
+    const { status, lines, stderr } = await manyhands(map("sleep", "-j", "1", "--window", "2", "--max-time", "700ms"), {
+      input: "200\n".repeat(100),
+    });
     assert.equal(status, 3);
     assert.ok(lines.length >= 1 && lines.length <= 5, String(lines.length));
     assert.match(stderr, /^stopped by --max-time 700ms$/m);
     assert.match(stderr, /what follows stdin line \d+ was not read/);
   });
   it("gives what runs --grace, and then ends it", async () => {
-    const { status, stdout, stderr } = await manyhands(map("spin", "-j", "1", "--max-time", "300ms", "--grace", "100ms"), { input: "60000\n" });
+    const { status, stdout, stderr } = await manyhands(
+      map("spin", "-j", "1", "--max-time", "300ms", "--grace", "100ms"),
+      { input: "60000\n" },
+    );
     assert.deepEqual([status, stdout], [3, ""], stderr);
     assert.match(stderr, /0 ok, 0 failed, 1 not finished/);
   });

@@ -29,7 +29,7 @@ describe("manyhands map reads", { concurrency: 2 }, () => {
     assert.deepEqual(lines, ['"a"', '"a"']);
   });
   it("a pipe that the shell names", async () => {
-    const { stdout } = await bash('manyhands map ./tasks.mjs#echo -q -k <(echo 1) <(echo 2)');
+    const { stdout } = await bash("manyhands map ./tasks.mjs#echo -q -k <(echo 1) <(echo 2)");
     assert.equal(stdout, "1\n2\n");
   });
   it("the words after ::: as strings, whatever they look like", async () => {
@@ -54,8 +54,15 @@ describe("manyhands map reads", { concurrency: 2 }, () => {
     const folder = path("names");
     mkdirSync(folder);
     for (const name of ["a b", "c\nd", "'e\"", "ü"]) writeFileSync(`${folder}/${name}`, "");
-    const { lines } = await bash(`find '${folder}' -type f -print0 | sort -z | manyhands map ./tasks.mjs#echo -0 -k -q`);
-    assert.deepEqual(lines.map((line) => (JSON.parse(line) as string).split("/").at(-1)).toSorted(), ["'e\"", "a b", "c\nd", "ü"]);
+    const { lines } = await bash(
+      `find '${folder}' -type f -print0 | sort -z | manyhands map ./tasks.mjs#echo -0 -k -q`,
+    );
+    assert.deepEqual(lines.map((line) => (JSON.parse(line) as string).split("/").at(-1)).toSorted(), [
+      "'e\"",
+      "a b",
+      "c\nd",
+      "ü",
+    ]);
   });
   it("CSV", async () => {
     const { lines } = await manyhands([...echo, "--in", "csv"], { input: 'name,n\n"x, y",1\nz,2\n' });
@@ -66,7 +73,9 @@ describe("manyhands map reads", { concurrency: 2 }, () => {
     assert.deepEqual(lines, ['{"name":"x, y","n":"1"}']);
   });
   it("one JSON array, or one value", async () => {
-    const { lines } = await manyhands([...echo, "--in", "json", "-", file("v.json", '{"b":2}')], { input: '[1,\n{"a":[]}]' });
+    const { lines } = await manyhands([...echo, "--in", "json", "-", file("v.json", '{"b":2}')], {
+      input: '[1,\n{"a":[]}]',
+    });
     assert.deepEqual(lines, ["1", '{"a":[]}', '{"b":2}']);
   });
   it("several items a call with -n", async () => {
@@ -83,22 +92,32 @@ describe("input that is bad", { concurrency: 2 }, () => {
     const { status, lines, stderr } = await manyhands(["map", `${tasks}#echo`, "-k", bad]);
     assert.deepEqual([status, lines], [1, ["1", "3"]]);
     assert.match(stderr, /^2 ok, 1 failed, /);
-    assert.match(stderr, /1 × ERR_BAD_INPUT: Cannot read .*bad\.ndjson line 2 as JSON: .* first: item 2, .*bad\.ndjson:2: \{oops\n/);
+    assert.match(
+      stderr,
+      /1 × ERR_BAD_INPUT: Cannot read .*bad\.ndjson line 2 as JSON: .* first: item 2, .*bad\.ndjson:2: \{oops\n/,
+    );
   });
   it("keeps its place in the order, in every record", async () => {
-    const { lines } = await manyhands(["map", `${tasks}#echo`, "-k", "-q", "--out", "record"], { input: "x\n1\ny\nz\n2\nw" });
+    const { lines } = await manyhands(["map", `${tasks}#echo`, "-k", "-q", "--out", "record"], {
+      input: "x\n1\ny\nz\n2\nw",
+    });
     const records = lines.map((line) => JSON.parse(line) as { seq: number; ok: boolean; attempt: number });
-    assert.deepEqual(records.map(({ seq, ok, attempt }) => [seq, ok, attempt]), [
-      [1, false, 0],
-      [2, true, 1],
-      [3, false, 0],
-      [4, false, 0],
-      [5, true, 1],
-      [6, false, 0],
-    ]);
+    assert.deepEqual(
+      records.map(({ seq, ok, attempt }) => [seq, ok, attempt]),
+      [
+        [1, false, 0],
+        [2, true, 1],
+        [3, false, 0],
+        [4, false, 0],
+        [5, true, 1],
+        [6, false, 0],
+      ],
+    );
   });
   it("may be all there is, however much", async () => {
-    const { status, stderr, lines } = await manyhands(["map", `${tasks}#echo`, "-k", "--out", "record"], { input: "x\n".repeat(20_000) });
+    const { status, stderr, lines } = await manyhands(["map", `${tasks}#echo`, "-k", "--out", "record"], {
+      input: "x\n".repeat(20_000),
+    });
     assert.deepEqual([status, lines.length], [1, 20_000]);
     assert.match(stderr, /^0 ok, 20,000 failed/);
   });
@@ -106,10 +125,15 @@ describe("input that is bad", { concurrency: 2 }, () => {
     const input = `${"x\n".repeat(5000)}30\n${"y\n".repeat(5000)}1\n`;
     const { lines } = await manyhands(["map", `${tasks}#sleep`, "-k", "-q", "--out", "record"], { input });
     const seqs = lines.map((line) => (JSON.parse(line) as { seq: number }).seq);
-    assert.deepEqual(seqs, Array.from({ length: 10_002 }, (_, at) => at + 1));
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: 10_002 }, (_, at) => at + 1),
+    );
   });
   it("in CSV is the row alone", async () => {
-    const { status, lines, stderr } = await manyhands(["map", `${tasks}#echo`, "-k", "--in", "csv"], { input: "a,b\n1,2\n3\n4,5\n" });
+    const { status, lines, stderr } = await manyhands(["map", `${tasks}#echo`, "-k", "--in", "csv"], {
+      input: "a,b\n1,2\n3\n4,5\n",
+    });
     assert.deepEqual([status, lines], [1, ['{"a":"1","b":"2"}', '{"a":"4","b":"5"}']]);
     assert.match(stderr, /stdin line 3 as a row/);
   });
@@ -173,7 +197,11 @@ describe("a million lines", () => {
     assert.match(stderr, /1,000,000 ok, 0 failed/);
     // All of the numbers alone, as objects in a queue, would be more.
     assert.ok(peakKb > 40_000 && peakKb < 350_000, `peak ${peakKb} kB`);
-    const sum = execFileSync("awk", ["{ if ($1 != 2 * NR) { print \"line\", NR; exit } n++ } END { print n }", path("doubled")], { encoding: "utf8" });
+    const sum = execFileSync(
+      "awk",
+      ['{ if ($1 != 2 * NR) { print "line", NR; exit } n++ } END { print n }', path("doubled")],
+      { encoding: "utf8" },
+    );
     assert.equal(sum.trim(), "1000000");
   });
 });

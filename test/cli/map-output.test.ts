@@ -26,7 +26,10 @@ describe("--out value", { concurrency: 2 }, () => {
   it("never breaks a line in the middle, however long results are", async () => {
     const input = `${Array.from({ length: 50 }, (_, at) => at * 5000).join("\n")}\n`;
     const { lines } = await manyhands(quietly("long"), { input });
-    assert.deepEqual(lines.map((line) => line.length - 2).toSorted((a, b) => a - b), input.trim().split("\n").map(Number));
+    assert.deepEqual(
+      lines.map((line) => line.length - 2).toSorted((a, b) => a - b),
+      input.trim().split("\n").map(Number),
+    );
   });
 });
 
@@ -52,26 +55,51 @@ describe("--out record", { concurrency: 2 }, () => {
     assert.match(String(worker), /^\S+-\d+$/);
     assert.equal(typeof queuedMs, "number");
     assert.equal(typeof ms, "number");
-    assert.deepEqual(Object.keys(good ?? {}), ["seq", "key", "ok", "value", "attempt", "worker", "host", "queuedMs", "ms"]);
+    assert.deepEqual(Object.keys(good ?? {}), [
+      "seq",
+      "key",
+      "ok",
+      "value",
+      "attempt",
+      "worker",
+      "host",
+      "queuedMs",
+      "ms",
+    ]);
 
     const { error, ...facts } = failed as { error: Record<string, string> };
-    assert.deepEqual(Object.keys(failed ?? {}), ["seq", "key", "ok", "error", "attempt", "worker", "host", "queuedMs", "ms"]);
+    assert.deepEqual(Object.keys(failed ?? {}), [
+      "seq",
+      "key",
+      "ok",
+      "error",
+      "attempt",
+      "worker",
+      "host",
+      "queuedMs",
+      "ms",
+    ]);
     assert.equal((facts as Record<string, unknown>)["ok"], false);
     assert.deepEqual([error["name"], error["message"], error["code"]], ["Error", "number 5 is bad", "EBAD"]);
     assert.match(error["stack"] ?? "", /failAt5/);
 
     assert.deepEqual(
-      [unreadable?.["attempt"], unreadable?.["worker"], (unreadable?.["error"] as { code: string }).code],
+      [unreadable?.["attempt"], unreadable?.["worker"], (unreadable?.["error"] as { code: string } | undefined)?.code],
       [0, null, "ERR_BAD_INPUT"],
     );
   });
   it("gives equal items equal keys, wherever they stand", async () => {
-    const { lines } = await manyhands(quietly("echo", "-k", "--out", "record"), { input: '{"a":1,"b":2}\n{"b":2,"a":1}\n3\n' });
+    const { lines } = await manyhands(quietly("echo", "-k", "--out", "record"), {
+      input: '{"a":1,"b":2}\n{"b":2,"a":1}\n3\n',
+    });
     const keys = lines.map((line) => (JSON.parse(line) as { key: string }).key);
     assert.deepEqual([keys[0] === keys[1], keys[1] === keys[2]], [true, false]);
   });
   it("writes undefined as null", async () => {
-    assert.match((await manyhands(quietly("nothing", "--out", "record"), { input: "1" })).stdout, /"ok":true,"value":null,/);
+    assert.match(
+      (await manyhands(quietly("nothing", "--out", "record"), { input: "1" })).stdout,
+      /"ok":true,"value":null,/,
+    );
   });
   it("measures how long the item ran, in the worker", async () => {
     const { lines } = await manyhands(quietly("sleep", "--out", "record"), { input: "60" });
@@ -89,16 +117,34 @@ describe("the order", { concurrency: 2 }, () => {
     await running.seen("stdout", /tasks\.mjs/);
     file("gate", "");
     const { lines } = await running.ended;
-    assert.deepEqual(lines.map((line) => JSON.parse(line) as string), [tasks, gate]);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line) as string),
+      [tasks, gate],
+    );
   });
   it("is that of the input with -k", async () => {
     const input = Array.from({ length: 60 }, (_, at) => (at % 7 === 0 ? 20 : 0)).join("\n");
     const { lines } = await manyhands(quietly("sleep", "--keep-order", "-j", "2", "--out", "record"), { input });
-    assert.deepEqual(lines.map((line) => (JSON.parse(line) as { seq: number }).seq), Array.from({ length: 60 }, (_, at) => at + 1));
+    assert.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { seq: number }).seq),
+      Array.from({ length: 60 }, (_, at) => at + 1),
+    );
   });
   it("with -k is kept in bounded memory: reading waits for the first item", async () => {
     const gate = path("slow-first");
-    const running = start(["map", `${tasks}#waitFor`, "--in", "lines", "-k", "-j", "2", "--window", "10", "--progress", "json"]);
+    const running = start([
+      "map",
+      `${tasks}#waitFor`,
+      "--in",
+      "lines",
+      "-k",
+      "-j",
+      "2",
+      "--window",
+      "10",
+      "--progress",
+      "json",
+    ]);
     running.child.stdin.write(`${gate}\n${`${tasks}\n`.repeat(5000)}`);
     running.child.stdin.end();
     await running.seen("stderr", /"done":9,/);
@@ -108,7 +154,10 @@ describe("the order", { concurrency: 2 }, () => {
     assert.equal(lines.length, 5001);
     assert.equal(JSON.parse(lines[0] ?? ""), gate);
     const before = stderr.split("\n").filter((line) => line.includes('"done":9,'));
-    assert.ok(before.every((line) => (JSON.parse(line) as { read: number }).read <= 12), before.at(-1));
+    assert.ok(
+      before.every((line) => (JSON.parse(line) as { read: number }).read <= 12),
+      before.at(-1),
+    );
   });
 });
 
@@ -127,15 +176,25 @@ describe("-o", { concurrency: 2 }, () => {
     assert.equal((await running.ended).status, 0);
   });
   it("says when the disk is full, stops, and exits with 3", async () => {
-    const { status, stderr } = await manyhands(["map", `${tasks}#long`, "-o", "/dev/full"], { input: "1000\n".repeat(5000) });
+    const { status, stderr } = await manyhands(["map", `${tasks}#long`, "-o", "/dev/full"], {
+      input: "1000\n".repeat(5000),
+    });
     assert.equal(status, 3, stderr);
     assert.match(stderr, /Cannot write "\/dev\/full": ENOSPC/);
   });
   it("says so for a full standard output and a full file of failed items, too", async () => {
     const output = await bash("yes 1 | head -n 5000 | manyhands map ./tasks.mjs#echo > /dev/full");
-    assert.deepEqual([output.status, /Cannot write "standard output": ENOSPC/.test(output.stderr)], [3, true], output.stderr);
+    assert.deepEqual(
+      [output.status, /Cannot write "standard output": ENOSPC/.test(output.stderr)],
+      [3, true],
+      output.stderr,
+    );
     const failed = await bash("yes 1 | head -n 5000 | manyhands map ./tasks.mjs#fail --failed /dev/full");
-    assert.deepEqual([failed.status, /Cannot write "\/dev\/full": ENOSPC/.test(failed.stderr)], [3, true], failed.stderr);
+    assert.deepEqual(
+      [failed.status, /Cannot write "\/dev\/full": ENOSPC/.test(failed.stderr)],
+      [3, true],
+      failed.stderr,
+    );
   });
 });
 
@@ -176,9 +235,12 @@ describe("--failed", { concurrency: 2 }, () => {
 describe("what tasks print", { concurrency: 2 }, () => {
   for (const backend of ["threads", "processes"]) {
     it(`on ${backend} goes to standard error in whole lines, never among the results`, async () => {
-      const { stdout, stderr } = await manyhands(quietly("print", "-k", "--backend", backend, "-j", "1", ":::", "a", "b"));
+      const { stdout, stderr } = await manyhands(
+        quietly("print", "-k", "--backend", backend, "-j", "1", ":::", "a", "b"),
+      );
       assert.equal(stdout, '"a"\n"b"\n');
-      for (const line of ["out a", "err a", "out b", "err b"]) assert.match(stderr, new RegExp(`^(no end)?${line}$`, "m"), stderr);
+      for (const line of ["out a", "err a", "out b", "err b"])
+        assert.match(stderr, new RegExp(`^(no end)?${line}$`, "m"), stderr);
     });
   }
   it("inline too", async () => {

@@ -12,7 +12,9 @@ async function inTerminal(line: string, env: Readonly<Record<string, string>> = 
   const program = `"${process.execPath}" ../../../src/cli/main.ts map`;
   const command = `stty cols 100; ${line.replace("manyhands map", program)}`;
   const shown = path(`shown-${++terminals}`);
-  const { stdout } = await bash(`script -qefc "$LINE" "$SHOWN"`, { env: { TERM: "xterm", SHOWN: shown, LINE: command, ...env } });
+  const { stdout } = await bash(`script -qefc "$LINE" "$SHOWN"`, {
+    env: { TERM: "xterm", SHOWN: shown, LINE: command, ...env },
+  });
   return stdout;
 }
 let terminals = 0;
@@ -30,7 +32,10 @@ describe("the summary", { concurrency: 2 }, () => {
     const [first, ...lines] = stderr.split("\n");
     assert.match(first ?? "", /^0 ok, 5 failed, /);
     assert.equal(lines[0], "  3 × Error: file 1 is bad   first: item 1, stdin:1: file 1 is bad");
-    assert.match(lines[1] ?? "", /^ {2}1 × ERR_BAD_INPUT: Cannot read stdin line 3 as JSON: .* {3}first: item 3, stdin:3: not json$/);
+    assert.match(
+      lines[1] ?? "",
+      /^ {2}1 × ERR_BAD_INPUT: Cannot read stdin line 3 as JSON: .* {3}first: item 3, stdin:3: not json$/,
+    );
     assert.equal(lines[2], "  1 × Error: other   first: item 4, stdin:4: other");
   });
   it("lets no input do anything to a terminal", async () => {
@@ -58,7 +63,9 @@ function continuation(stderr: string): string {
 describe("the command that goes on", { concurrency: 2 }, () => {
   it("feeds the failed inputs again, and adds to the results there are", async () => {
     const [input, failed, output] = [file("in 1.txt", "5\n6\n10\n"), path("failed.txt"), path("out's")];
-    const { stderr } = await manyhands(map("failAt5", "-k", "-j", "1", input, "--failed", failed, "-o", output, "--in", "ndjson"));
+    const { stderr } = await manyhands(
+      map("failAt5", "-k", "-j", "1", input, "--failed", failed, "-o", output, "--in", "ndjson"),
+    );
     const command = continuation(stderr);
     assert.equal(
       command,
@@ -69,7 +76,10 @@ describe("the command that goes on", { concurrency: 2 }, () => {
   });
   it("says how the inputs are written", async () => {
     const failed = path("failed.nul");
-    const { stderr } = await manyhands(map("fail", "-0", "--failed", failed, "--retries", "1", "--retry-delay", "1ms"), { input: "a b\0" });
+    const { stderr } = await manyhands(
+      map("fail", "-0", "--failed", failed, "--retries", "1", "--retry-delay", "1ms"),
+      { input: "a b\0" },
+    );
     assert.equal(
       continuation(stderr),
       `manyhands map ${tasks}#fail ${failed} --retries 1 --retry-delay 1ms --in nul --failed ${path("failed-2.nul")}`,
@@ -82,11 +92,17 @@ describe("the command that goes on", { concurrency: 2 }, () => {
     );
     assert.equal(stopped.status, 3);
     const command = continuation(stopped.stderr);
-    assert.match(command, /^\{ cat \S+cut; tail -n \+\d+ \S+one; cat \S+two; \} \| manyhands map \S+#failAt5 -j 1 --window 4 --halt soon,fail=2 --failed \S+cut-2 >> \S+all$/);
+    assert.match(
+      command,
+      /^\{ cat \S+cut; tail -n \+\d+ \S+one; cat \S+two; \} \| manyhands map \S+#failAt5 -j 1 --window 4 --halt soon,fail=2 --failed \S+cut-2 >> \S+all$/,
+    );
     const rest = await bash(command.replace("#failAt5", "#echo").replace("--halt soon,fail=2", ""));
     assert.equal(rest.status, 0, rest.stderr);
     const all = readFileSync(output, "utf8").trim().split("\n").map(Number);
-    assert.deepEqual(all.toSorted((a, b) => a - b), Array.from({ length: 32 }, (_, at) => at + 1));
+    assert.deepEqual(
+      all.toSorted((a, b) => a - b),
+      Array.from({ length: 32 }, (_, at) => at + 1),
+    );
   });
   it("is not there where all is done", async () => {
     const { stderr } = await manyhands(map("echo", "--failed", path("unused")), { input: "1" });
@@ -108,7 +124,9 @@ describe("progress on a terminal", { concurrency: 2 }, () => {
     assert.match(shown, new RegExp(`${escape}\\[J60 ok, 0 failed, [^${escape}]*$`));
   });
   it("counts what is done while the end is unknown, and what failed in red", async () => {
-    const shown = await inTerminal('(seq 1 9; until grep -qa "9 done" "$SHOWN"; do sleep 0.05; done) | manyhands map ./tasks.mjs#failAt5 -j 1 -o /dev/null');
+    const shown = await inTerminal(
+      '(seq 1 9; until grep -qa "9 done" "$SHOWN"; do sleep 0.05; done) | manyhands map ./tasks.mjs#failAt5 -j 1 -o /dev/null',
+    );
     assert.match(shown, /tasks\.mjs 9 done {2}/);
     assert.match(shown, new RegExp(`${escape}\\[31m✗ 1${escape}\\[39m`));
   });
@@ -132,8 +150,12 @@ describe("progress on a terminal", { concurrency: 2 }, () => {
   it("fits into a narrow one", async () => {
     const shown = await inTerminal("stty cols 30; manyhands map ./tasks.mjs#sleep -j 1 -o /dev/null ::: 300");
     const drawn = shown.replaceAll(new RegExp(`${escape}\\[[\\d;]*[A-Za-z]`, "g"), "").split(/\r\n|\r|\n/);
-    assert.ok(drawn.some((line) => line.includes("0/1")), JSON.stringify(drawn));
-    for (const line of drawn.filter((text) => /tasks\.mjs|✓/.test(text))) assert.ok(line.length < 30, JSON.stringify(line));
+    assert.ok(
+      drawn.some((line) => line.includes("0/1")),
+      JSON.stringify(drawn),
+    );
+    for (const line of drawn.filter((text) => /tasks\.mjs|✓/.test(text)))
+      assert.ok(line.length < 30, JSON.stringify(line));
   });
 });
 
@@ -175,14 +197,18 @@ describe("-v", { concurrency: 2 }, () => {
     assert.equal((await running.ended).status, 1);
   });
   it("says when a worker is lost", async () => {
-    const { stderr } = await manyhands(map("exit", "-v", "--retries", "0", "-j", "1", "--backend", "processes"), { input: "7" });
+    const { stderr } = await manyhands(map("exit", "-v", "--retries", "0", "-j", "1", "--backend", "processes"), {
+      input: "7",
+    });
     assert.match(stderr, /^manyhands: lost \S+: .*7/m);
   });
 });
 
 describe("--dry-run", { concurrency: 2 }, () => {
   it("writes what each call would be given, and runs nothing", async () => {
-    const { status, lines, stderr } = await manyhands(["map", "./throws-at-import.mjs#x", "--dry-run", "-n", "2"], { input: numbers(3) });
+    const { status, lines, stderr } = await manyhands(["map", "./throws-at-import.mjs#x", "--dry-run", "-n", "2"], {
+      input: numbers(3),
+    });
     assert.deepEqual([status, stderr], [0, ""]);
     assert.deepEqual(lines, [
       '{"seq":1,"task":"./throws-at-import.mjs#x","input":[1,2]}',

@@ -30,12 +30,16 @@ describe("the task is", { concurrency: 2 }, () => {
 describe("the workers", { concurrency: 2 }, () => {
   for (const backend of ["threads", "processes", "inline"]) {
     it(`are ${backend}`, async () => {
-      const { status, lines, stderr } = await manyhands(["map", `${tasks}#double`, "-k", "--backend", backend], { input: numbers(100) });
+      const { status, lines, stderr } = await manyhands(["map", `${tasks}#double`, "-k", "--backend", backend], {
+        input: numbers(100),
+      });
       assert.deepEqual([status, lines.length, lines.at(-1)], [0, 100, "200"], stderr);
       assert.match(stderr, /^100 ok, 0 failed, /);
     });
     it(`get --data on ${backend}`, async () => {
-      const { lines } = await manyhands(["map", `${tasks}#data`, "--backend", backend, "--data", '{"a":[1]}'], { input: "1" });
+      const { lines } = await manyhands(["map", `${tasks}#data`, "--backend", backend, "--data", '{"a":[1]}'], {
+        input: "1",
+      });
       assert.deepEqual(lines, ['{"a":[1]}']);
     });
     it(`get --env on ${backend}, beside the program's own`, async () => {
@@ -46,10 +50,14 @@ describe("the workers", { concurrency: 2 }, () => {
     });
   }
   it("are as many as -j says", async () => {
-    const { lines } = await manyhands(["map", `${tasks}#where`, "--backend", "processes", "-j", "3", "-q"], { input: numbers(60) });
+    const { lines } = await manyhands(["map", `${tasks}#where`, "--backend", "processes", "-j", "3", "-q"], {
+      input: numbers(60),
+    });
     const pids = new Set(lines);
     assert.ok(pids.size >= 1 && pids.size <= 3, [...pids].join());
-    const one = await manyhands(["map", `${tasks}#where`, "--backend", "processes", "-P", "1", "-q"], { input: numbers(60) });
+    const one = await manyhands(["map", `${tasks}#where`, "--backend", "processes", "-P", "1", "-q"], {
+      input: numbers(60),
+    });
     assert.equal(new Set(one.lines).size, 1);
   });
   it("are as many as there are processors, if nothing is said", async () => {

@@ -60,12 +60,18 @@ describe("the two lines on a terminal", () => {
   });
   for (let columns = 20; columns <= 120; columns += 7) {
     it(`fit into ${columns} columns`, () => {
-      for (const line of renderLines(view, { ...style, columns })) assert.ok([...line].length <= columns, line);
+      for (const line of renderLines(view, { ...style, columns })) assert.ok(line.length <= columns, line);
     });
   }
   it("lose the bar first, then what stands last", () => {
-    assert.equal(renderLines(view, { ...style, columns: 72 })[0], "resize.ts 6,214/10,000 62%  148/s  eta 0:26  16 threads 97% busy");
-    assert.match(renderLines(view, { ...style, columns: 62 })[0], /^resize\.ts ━+╸?─+ 6,214\/10,000 62% {2}148\/s {2}eta 0:26$/);
+    assert.equal(
+      renderLines(view, { ...style, columns: 72 })[0],
+      "resize.ts 6,214/10,000 62%  148/s  eta 0:26  16 threads 97% busy",
+    );
+    assert.match(
+      renderLines(view, { ...style, columns: 62 })[0],
+      /^resize\.ts ━+╸?─+ 6,214\/10,000 62% {2}148\/s {2}eta 0:26$/,
+    );
   });
   it("count wide characters as two columns", () => {
     const [first] = renderLines(view, { ...style, name: "画像.ts", columns: 60 });
@@ -79,7 +85,12 @@ describe("the two lines on a terminal", () => {
 
 describe("plain progress", () => {
   const written: string[] = [];
-  const terminal = { isTTY: false, columns: () => 80, environment: {}, write: (text: string) => void written.push(text) };
+  const terminal = {
+    isTTY: false,
+    columns: () => 80,
+    environment: {},
+    write: (text: string) => void written.push(text),
+  };
 
   it("is one line", () => {
     assert.equal(renderPlain(view), "manyhands: 6,214/10,000 62% ok=6192 failed=22 running=16 rate=148/s eta=26s");

@@ -99,7 +99,10 @@ function follow(child: ChildProcessWithoutNullStreams): Running {
 }
 
 /** A folder of its own for the tests of a file; it is gone afterwards. */
-export function scratch(): { readonly path: (name: string) => string; readonly file: (name: string, text: string | Uint8Array) => string } {
+export function scratch(): {
+  readonly path: (name: string) => string;
+  readonly file: (name: string, text: string | Uint8Array) => string;
+} {
   const folder = mkdtempSync(join(tmpdir(), "manyhands-cli-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
   const path = (name: string) => join(folder, name);

@@ -42,7 +42,12 @@ describe("help", { concurrency: 2 }, () => {
       assert.match(stdout, /^Usage: manyhands \[/);
     });
   }
-  for (const args of [["map", "--help"], ["map", "-h"], ["help", "map"], ["map", tasks, "--help"]]) {
+  for (const args of [
+    ["map", "--help"],
+    ["map", "-h"],
+    ["help", "map"],
+    ["map", tasks, "--help"],
+  ]) {
     it(`of map is shown for ${args}`, async () => {
       const { status, stdout } = await manyhands(args);
       assert.equal(status, 0);
@@ -54,13 +59,17 @@ describe("help", { concurrency: 2 }, () => {
     });
   }
   it("is shown where there is no input and stdin is a terminal, with exit 2", async () => {
-    const { status, stdout } = await bash(`script -qec '"${process.execPath}" ../../../src/cli/main.ts map tasks.mjs#echo' /dev/null`);
+    const { status, stdout } = await bash(
+      `script -qec '"${process.execPath}" ../../../src/cli/main.ts map tasks.mjs#echo' /dev/null`,
+    );
     assert.equal(status, 2);
     assert.match(stdout, /Usage: manyhands map/);
     assert.match(stdout, /there is no input/);
   });
   it("tells the version of the package", async () => {
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
     const { status, stdout } = await manyhands(["--version"]);
     assert.deepEqual([status, stdout], [0, `${version}\n`]);
   });
@@ -101,23 +110,39 @@ describe("wrong usage is exit 2 and a line that names it:", () => {
     "a missing module": [["map", "./no-such.mjs"], /module "\.\/no-such\.mjs": there is no such file/],
     "a folder as module": [["map", "."], /module "\.": it is not a file/],
     "a name that is empty": [["map", "./tasks.mjs#"], /no name follows the #/],
-    "a missing export": [["map", "./tasks.mjs#ecco"], /"\.\/tasks\.mjs#ecco": the module has no such task; its tasks are .*echo/],
+    "a missing export": [
+      ["map", "./tasks.mjs#ecco"],
+      /"\.\/tasks\.mjs#ecco": the module has no such task; its tasks are .*echo/,
+    ],
     "a reserved export": [["map", "./tasks.mjs#setup"], /#setup": the module has no such task/],
     "an export that is no function": [["map", "./only-task.mjs#answer"], /#answer": the module has no such task/],
-    "several exports and no name": [["map", "./tasks.mjs"], /name one of its tasks, as in \.\/tasks\.mjs#\w+; its tasks are/],
+    "several exports and no name": [
+      ["map", "./tasks.mjs"],
+      /name one of its tasks, as in \.\/tasks\.mjs#\w+; its tasks are/,
+    ],
     "no export at all": [["map", "./no-task.mjs"], /"\.\/no-task\.mjs": it exports no task/],
     "a module with a syntax error": [["map", "./broken-syntax.mjs"], /module "\.\/broken-syntax\.mjs"/],
     "a module that throws": [["map", "./throws-at-import.mjs"], /module "\.\/throws-at-import\.mjs".*cannot load this/],
     "an output that cannot be opened": [[...map, "-o", "/no/such/folder/out"], /-o "\/no\/such\/folder\/out": ENOENT/],
-    "a failed file that cannot be opened": [[...map, "--failed", "/no/such/folder/f"], /--failed "\/no\/such\/folder\/f": ENOENT/],
+    "a failed file that cannot be opened": [
+      [...map, "--failed", "/no/such/folder/f"],
+      /--failed "\/no\/such\/folder\/f": ENOENT/,
+    ],
     "an empty name of a module": [["map", ""], /give a task module/],
     "input that is no JSON, where it is read whole": [[...map, "--in", "json", tasks], /"\/.*" as JSON/],
   };
   for (const [name, [args, pattern]] of Object.entries(cases)) it(name, () => refuses(args, pattern));
 
-  const inEarnest = ["an unknown flag", "no module", "a missing module", "a missing export", "a missing input", "a module that throws"];
+  const inEarnest = [
+    "an unknown flag",
+    "no module",
+    "a missing module",
+    "a missing export",
+    "a missing input",
+    "a module that throws",
+  ];
   for (const name of inEarnest) {
-    const [args = [], pattern = /^$/] = cases[name] ?? [];
+    const [args, pattern] = cases[name] ?? [[], /^$/];
     it(`${name}, of the real program`, () => programRefuses(args, pattern));
   }
   it("standard input that is no JSON, where it is read whole", () => {
@@ -150,6 +175,7 @@ describe("what comes later is refused with a sentence:", () => {
   for (const name of LATER_COMMANDS) {
     it(name, () => refuses([name, "--json", "x"], new RegExp(`"manyhands ${name}" yet`)));
   }
-  it("a flag, by the real program", () => programRefuses(["map", `${tasks}#echo`, "--resume"], /Cannot use --resume yet/));
+  it("a flag, by the real program", () =>
+    programRefuses(["map", `${tasks}#echo`, "--resume"], /Cannot use --resume yet/));
   it("a command after --", () => refuses(["map", "--", "gzip", "{}"], /after "--" yet/));
 });

@@ -69,20 +69,28 @@ describe("progress", () => {
 });
 
 describe("a rate", () => {
-  it("is that since the start at first", () => assert.equal(new Rate().at(2000, 10, 0), 5));
+  it("is that since the start at first", () => {
+    assert.deepEqual(new Rate(1000).at(3000, 10, 0.5), { items: 5, share: 0.25 });
+  });
   it("is that of the last while later on", () => {
-    const rate = new Rate();
-    for (let at = 0; at <= 60_000; at += 1000) rate.at(at, at < 30_000 ? 0 : (at - 30_000) / 10, 0);
-    const last = rate.at(60_000, 3000, 0);
+    const rate = new Rate(0);
+    for (let at = 0; at <= 60_000; at += 1000) rate.at(at, at < 30_000 ? 0 : (at - 30_000) / 10);
+    const last = rate.at(60_000, 3000).items;
     assert.ok(Math.abs(last - 100) < 1, String(last));
   });
-  it("falls to nothing when nothing more happens", () => {
-    const rate = new Rate();
-    rate.at(1000, 50, 0);
-    rate.at(20_000, 50, 0);
-    assert.equal(rate.at(40_000, 50, 0), 0);
+  it("looks back further where items take long", () => {
+    const rate = new Rate(0);
+    for (let at = 0; at <= 600_000; at += 500) rate.at(at, Math.floor(at / 20_000), Math.floor(at / 20_000) / 60);
+    const { items, share } = rate.at(619_000, 30, 0.5);
+    assert.ok(items > 0.04 && items < 0.055, String(items));
+    assert.ok(Math.abs(share * 60 - items) < 1e-9);
   });
-  it("is nothing at the start", () => assert.equal(new Rate().at(0, 0, 0), 0));
+  it("slows down when nothing more happens", () => {
+    const rate = new Rate(0);
+    rate.at(1000, 50);
+    assert.equal(rate.at(50_000, 50).items, 1);
+  });
+  it("is nothing at the start", () => assert.deepEqual(new Rate(0).at(0, 0), { items: 0, share: 0 }));
 });
 
 describe("failures", () => {
@@ -115,7 +123,10 @@ describe("failures", () => {
     add(failures, "rare", 1);
     add(failures, "often", 2);
     add(failures, "often", 3);
-    assert.deepEqual(failures.causes().map(({ message }) => message), ["often", "rare"]);
+    assert.deepEqual(
+      failures.causes().map(({ message }) => message),
+      ["often", "rare"],
+    );
   });
   it("tell codes apart", () => {
     const failures = new Failures();
@@ -125,21 +136,48 @@ describe("failures", () => {
   });
   it("stay bounded, whatever the messages are", () => {
     const failures = new Failures();
-    const word = (n: number) => [...String(n)].map((digit) => "abcdefghij"[Number(digit)]).join("");
+    const word = (n: number) => String(n).replaceAll(/\d/g, (digit) => "abcdefghij".charAt(Number(digit)));
     for (let n = 0; n < 10_000; n++) add(failures, `reason ${word(n)}`, n);
     const causes = failures.causes();
     assert.ok(causes.length <= 201, String(causes.length));
-    assert.equal(causes.reduce((sum, { count }) => sum + count, 0), 10_000);
+    assert.equal(
+      causes.reduce((sum, { count }) => sum + count, 0),
+      10_000,
+    );
     assert.equal(causes[0]?.label, "other causes");
   });
   it("can be anything that is thrown", () => {
-    const hostile = { get message(): string { throw new Error("no"); } };
+    const hostile = {
+      get message(): string {
+        throw new Error("no");
+      },
+    };
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
-    const thrown = [null, undefined, "text", 7, Symbol("s"), { code: 12 }, hostile, cyclic, Object.assign(new Error("m"), { code: "EC" })];
+    const thrown = [
+      null,
+      undefined,
+      "text",
+      7,
+      Symbol("s"),
+      { code: 12 },
+      hostile,
+      cyclic,
+      Object.assign(new Error("m"), { code: "EC" }),
+    ];
     assert.deepEqual(
       thrown.map((value) => toFailure(value).message),
-      ["null", "undefined", "text", "7", "Symbol(s)", '{"code":12}', "an error that cannot be read", "an error that cannot be read", "m"],
+      [
+        "null",
+        "undefined",
+        "text",
+        "7",
+        "Symbol(s)",
+        '{"code":12}',
+        "an error that cannot be read",
+        "an error that cannot be read",
+        "m",
+      ],
     );
     assert.deepEqual(toFailure(thrown[8]), { name: "Error", code: "EC", message: "m" });
   });

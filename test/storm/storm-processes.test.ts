@@ -9,8 +9,8 @@ it(`100,000 tasks over 4 processes that are killed at random: each settles once 
   await storm(() => processes(new URL("./storm-tasks.ts", import.meta.url), { size: 4 }), {
     seed: seeded,
     tasks: 100_000,
-    exits: 15,
-    kills: 25,
-    spins: 10,
+    exits: 8,
+    kills: 16,
+    spins: 6,
   });
 });

@@ -85,10 +85,10 @@ export async function storm(open: () => Backend, weather: Weather): Promise<void
         return assert.equal(await pool.run("leaveStray", id, options), id);
       default: {
         const payload = "x".repeat(id % 50);
-        return assert.deepEqual(await pool.run("work", { id, payload }, { ...options, priority: id % 3 }), {
-          id,
-          length: payload.length,
-        });
+        const value = await pool.run("work", { id, payload }, { ...options, priority: id % 3 });
+        // A comparison of its own: assert.deepEqual would take more time than all else.
+        if (value.id !== id || value.length !== id % 50) assert.fail(`task ${id} got ${JSON.stringify(value)}`);
+        return;
       }
     }
   };

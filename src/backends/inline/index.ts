@@ -10,6 +10,7 @@ import { hostname } from "node:os";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
 import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, RUN, type WorkerEvent, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import { type MaybePacked, unpack } from "../../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../../protocol/plain-copy.ts";
 import { readOptions } from "../../protocol/options.ts";
 import type { WorkerPort } from "../../worker/port.ts";
@@ -176,7 +177,7 @@ class InlinePort implements WorkerPort {
   post(reply: WorkerReply): void {
     if (!this.#isOpen) return;
     const [tickets, micros, values, events] = reply;
-    this.#onReply([tickets, micros, values.map(copy), events === 0 ? 0 : events.map(copyEvent)]);
+    this.#onReply([tickets, micros, unpack(values).map(copy), events === 0 ? 0 : events.map(copyEvent)]);
   }
 
   close(): void {
@@ -204,7 +205,7 @@ function copyInputs(request: WorkerRequest & readonly [typeof RUN, ...unknown[]]
     const extra = extras === 0 ? 0 : extras[at]!;
     return extra !== 0 && extra.isChunk === true;
   };
-  const copies = inputs.map((input, at) => (isChunk(at) ? (input as readonly unknown[]).map(copy) : copy(input)));
+  const copies = unpack(inputs).map((input, at) => (isChunk(at) ? unpack(input as MaybePacked).map(copy) : copy(input)));
   return [kind, names, tickets, ids, copies, extras];
 }
 

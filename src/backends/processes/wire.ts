@@ -5,7 +5,8 @@ import { deserialize, StrictSerializer } from "../structured-copy.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
-import { CHUNK_ITEMS, RUN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import type { MaybePacked, Packed } from "../../protocol/packing.ts";
+import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
 
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
 const UNMEASURED = 64 * 1024;
@@ -44,14 +45,16 @@ function decode(format: number, payload: Uint8Array): unknown {
 
 function isSafeRequest(request: WorkerRequest): boolean {
   if (request[0] !== RUN) return true;
-  const [, , , , inputs, extras] = request;
+  const [, , , , packed, extras] = request;
+  if (!Array.isArray(packed)) return areSafe((packed as Packed).cells) && (extras === 0 || areUsual(extras));
+  const inputs = packed as readonly unknown[];
   for (let at = 0; at < inputs.length; at++) {
     const extra = extras === 0 ? 0 : extras[at]!;
     if (extra === 0) {
       if (!safety.isSafe(inputs[at])) return false;
     } else {
-      if (extra.priority !== undefined && !Number.isFinite(extra.priority)) return false;
-      if (extra.isChunk === true ? !areSafe(inputs[at] as readonly unknown[]) : !safety.isSafe(inputs[at])) return false;
+      if (!isUsual(extra)) return false;
+      if (extra.isChunk === true ? !areSafe(inputs[at] as MaybePacked) : !safety.isSafe(inputs[at])) return false;
     }
   }
   return true;
@@ -64,9 +67,18 @@ function isSafeReply(reply: WorkerReply): boolean {
   return events.every((event) => (event[0] === CHUNK_ITEMS ? areSafe(event[3]) : safety.isSafe(event)));
 }
 
-function areSafe(values: readonly unknown[]): boolean {
-  for (const value of values) if (!safety.isSafe(value)) return false;
+function areSafe(values: MaybePacked): boolean {
+  for (const value of Array.isArray(values) ? values : (values as Packed).cells) if (!safety.isSafe(value)) return false;
   return true;
+}
+
+function areUsual(extras: readonly (TaskExtras | 0)[]): boolean {
+  return extras.every((extra) => extra === 0 || isUsual(extra));
+}
+
+/** An infinite priority has no JSON. */
+function isUsual(extra: TaskExtras): boolean {
+  return extra.priority === undefined || Number.isFinite(extra.priority);
 }
 
 function jsonFrame(message: unknown): Buffer {

@@ -30,7 +30,10 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     new Option("--retries <N>", "try a failed item again, up to N times (default: 0)"),
     new Option("--retry-delay <D>", "wait before the first retry, then twice as long each time (default: 100ms)"),
     new Option("--timeout <D>", "end an item that runs longer than D, or than a percent of the median, like 200%"),
-    new Option("--halt <WHEN>", "stop early: never, or now|soon,fail|success|done=N|N%, like soon,fail=3 (default: never)"),
+    new Option(
+      "--halt <WHEN>",
+      "stop early: never, or now|soon,fail|success|done=N|N%, like soon,fail=3 (default: never)",
+    ),
     new Option("--max-time <D>", "stop the whole run after D"),
     new Option("--grace <D>", "how long what runs may take to finish when the run is stopped (default: 5s)"),
   ],
@@ -92,7 +95,9 @@ export function addMapCommand(
   command.action(async (task: string, files: string[], flags: MapFlags) => {
     if (hasNoInput(files, values, flags)) {
       command.outputHelp({ error: true });
-      process.stderr.write('\nmanyhands: there is no input: give files, ":::" and values, or something on standard input\n');
+      process.stderr.write(
+        '\nmanyhands: there is no input: give files, ":::" and values, or something on standard input\n',
+      );
       onStatus(EXIT_CODES.usage.code);
       return;
     }

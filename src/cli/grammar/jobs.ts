@@ -6,7 +6,9 @@ export function parseJobs(text: string, parallelism: number): number {
   const [, digits, percent] = /^(\d+)(%?)$/.exec(text) ?? [];
   const value = Number(digits);
   if (digits === undefined || value < 1 || !Number.isSafeInteger(value)) {
-    throw wrongUsage(`Cannot read -j "${text}": give a number of workers, a percent of the processors like 50%, or auto`);
+    throw wrongUsage(
+      `Cannot read -j "${text}": give a number of workers, a percent of the processors like 50%, or auto`,
+    );
   }
   return percent === "%" ? Math.max(1, Math.floor((parallelism * value) / 100)) : value;
 }

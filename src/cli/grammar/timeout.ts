@@ -2,7 +2,9 @@ import { wrongUsage } from "../complaint.ts";
 import { parseDuration } from "./duration.ts";
 
 /** How long one item may take: a fixed time, or a percent of the median of those that succeeded so far. */
-export type TimeoutRule = { readonly kind: "fixed"; readonly ms: number } | { readonly kind: "median"; readonly percent: number };
+export type TimeoutRule =
+  | { readonly kind: "fixed"; readonly ms: number }
+  | { readonly kind: "median"; readonly percent: number };
 
 export function parseTimeout(text: string): TimeoutRule {
   const [, percent] = /^(\d+)%$/.exec(text) ?? [];
@@ -12,7 +14,9 @@ export function parseTimeout(text: string): TimeoutRule {
     return { kind: "fixed", ms };
   }
   if (Number(percent) <= 100) {
-    throw wrongUsage(`Cannot read --timeout "${text}": a percent of the median must be above 100%, or half of the items would time out`);
+    throw wrongUsage(
+      `Cannot read --timeout "${text}": a percent of the median must be above 100%, or half of the items would time out`,
+    );
   }
   return { kind: "median", percent: Number(percent) };
 }

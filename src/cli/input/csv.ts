@@ -29,7 +29,15 @@ export async function* readCsv(
     const bytes = Math.max(size, info.bytes - previousEnd);
     previousEnd = Math.max(previousEnd + size, info.bytes);
     offset += bytes;
-    drafts.push({ value, problem, raw: raw.replaceAll(/^[\r\n]+|[\r\n]+$/g, ""), bytes, file, line, lastLine: info.lines });
+    drafts.push({
+      value,
+      problem,
+      raw: raw.replaceAll(/^[\r\n]+|[\r\n]+$/g, ""),
+      bytes,
+      file,
+      line,
+      lastLine: info.lines,
+    });
     line = info.lines + 1;
   };
   const options: Options = {
@@ -90,7 +98,9 @@ function refuseHeader(file: string, names: readonly string[], separator: string,
   const text = names.map((name) => quoteIfNeeded(name, separator)).join(separator);
   header.text ??= text;
   if (header.text === text) return undefined;
-  return wrongUsage(`Cannot read "${file}": its columns (${text}) are not those of the file before it (${header.text})`);
+  return wrongUsage(
+    `Cannot read "${file}": its columns (${text}) are not those of the file before it (${header.text})`,
+  );
 }
 
 function quoteIfNeeded(name: string, separator: string): string {

@@ -4,7 +4,10 @@ export const NEWLINE = 0x0a;
 export const NUL = 0x00;
 
 /** The records of every chunk, without their delimiter; what follows the last delimiter is a record unless it is empty. */
-export async function* splitRecords(chunks: AsyncIterable<Buffer>, delimiter: number): AsyncGenerator<readonly Buffer[]> {
+export async function* splitRecords(
+  chunks: AsyncIterable<Buffer>,
+  delimiter: number,
+): AsyncGenerator<readonly Buffer[]> {
   let begun: Buffer[] = [];
   for await (const chunk of chunks) {
     const records: Buffer[] = [];

@@ -26,7 +26,8 @@ export function describeContinuation(end: RunEnd): readonly string[] {
   const kept = left > 0 ? [`inputs of items that did not succeed: ${settings.failedFile}`] : [];
   if (isReadToEnd) return [...kept, `again: ${command(end, [settings.failedFile ?? ""])}`];
   const rest = unreadCommands(end);
-  if (!rest) return [...kept, whatIsUnread(end), ...(left > 0 ? [`again: ${command(end, [settings.failedFile ?? ""])}`] : [])];
+  if (!rest)
+    return [...kept, whatIsUnread(end), ...(left > 0 ? [`again: ${command(end, [settings.failedFile ?? ""])}`] : [])];
   const [only] = rest;
   const all = left > 0 ? [`cat ${quote(settings.failedFile ?? "")}`, ...rest] : rest;
   const feed = all.length === 1 && only !== undefined ? only : `{ ${all.join("; ")}; }`;
@@ -47,7 +48,8 @@ function command({ settings, again, flags }: RunEnd, files: readonly string[]): 
 function unreadCommands({ settings, lastRead, again }: RunEnd): readonly string[] | undefined {
   const { sources, values, format } = settings.input;
   if (values !== undefined || (format !== "ndjson" && format !== "lines") || again.format !== format) return undefined;
-  if (sources.length === 0 || sources.some(({ name, size }) => size === undefined || name === "stdin")) return undefined;
+  if (sources.length === 0 || sources.some(({ name, size }) => size === undefined || name === "stdin"))
+    return undefined;
   const at = lastRead === undefined ? -1 : sources.findIndex(({ name }) => name === lastRead.file);
   const later = sources.slice(at + 1).map(({ name }) => `cat ${quote(name)}`);
   return lastRead === undefined ? later : [`tail -n +${lastRead.lastLine + 1} ${quote(lastRead.file ?? "")}`, ...later];

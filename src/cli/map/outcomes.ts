@@ -38,7 +38,14 @@ export class Outcomes {
 
   /** An item that never got to the pool. */
   unreadable(item: Item): Written {
-    return this.#judge(item, { ok: false, error: item.problem, attempt: 0, workerId: undefined, queuedMs: 0, runMs: 0 });
+    return this.#judge(item, {
+      ok: false,
+      error: item.problem,
+      attempt: 0,
+      workerId: undefined,
+      queuedMs: 0,
+      runMs: 0,
+    });
   }
 
   /** What is to be written for the `index`-th item; undefined where it was not finished. */
@@ -49,10 +56,10 @@ export class Outcomes {
   }
 
   #judge(item: Item, result: Result): Written {
-    const { tally, format, onFailure } = this.#plan;
+    const { tally, format } = this.#plan;
     if (!result.ok) {
       tally.failed(item, result.error, result.runMs);
-      onFailure(item, result.error, result);
+      this.#plan.onFailure(item, result.error, result);
       return { text: formatResult(format, item, result), isForAgain: true };
     }
     try {

@@ -36,11 +36,14 @@ export function passOnEvents(pool: Pool, isVerbose: boolean, listener: EventsLis
     pool.on("log", ({ workerId, taskId, args }) => {
       prints.add({ workerId, stream: "log", text: `${format(...args)}\n`, tag: tagOf(taskId) });
     }),
-    pool.on("stray", ({ workerId, error }) => listener.say(`an error in ${workerId} that no task waits for: ${messageOf(error)}`)),
+    pool.on("stray", ({ workerId, error }) =>
+      listener.say(`an error in ${workerId} that no task waits for: ${messageOf(error)}`),
+    ),
     pool.on("taskRetried", ({ id, name, attempt, error, delayMs }) => {
       retried.add(id);
       listener.retrying(retried.size);
-      if (isVerbose) listener.say(`again in ${formatDuration(delayMs)}: ${name} after attempt ${attempt}: ${messageOf(error)}`);
+      if (isVerbose)
+        listener.say(`again in ${formatDuration(delayMs)}: ${name} after attempt ${attempt}: ${messageOf(error)}`);
     }),
     pool.on("workerDown", ({ workerId, expected, error }) => {
       if (isVerbose && !expected) listener.say(`lost ${workerId}: ${messageOf(error)}`);

@@ -1,14 +1,14 @@
 // One run of `manyhands map`, from its settings to its exit status.
+
+import { basename } from "node:path";
 import type { ImapOptions, Pool } from "../../index.ts";
 import { Failures } from "../../observe/failures.ts";
 import { Progress } from "../../observe/progress.ts";
 import { summarize } from "../../observe/summary.ts";
-import { basename } from "node:path";
 import { Complaint, messageOf } from "../complaint.ts";
 import { type Ending, exitCodeOf } from "../exit-codes.ts";
 import type { HaltRule } from "../grammar/halt.ts";
 import { type Input, openInput } from "../input/index.ts";
-import type { Item } from "../input/item.ts";
 import { formatDuration } from "../output/numbers.ts";
 import { openReporter, type Reporter } from "../output/reporter.ts";
 import { openFileSink, openStandardOutput } from "../output/sink.ts";
@@ -199,7 +199,12 @@ class Run {
     const workers = pool.workers();
     const busy = workers.filter(({ running }) => running > 0).length;
     const { running } = pool.snapshot();
-    this.#progress.apply({ kind: "sampled", running, workers: workers.length, busyShare: busy / Math.max(1, workers.length) });
+    this.#progress.apply({
+      kind: "sampled",
+      running,
+      workers: workers.length,
+      busyShare: busy / Math.max(1, workers.length),
+    });
     const now = performance.now();
     this.#reporter.tick(now, () => this.#progress.view(now));
   }
@@ -251,7 +256,9 @@ class Run {
     this.#notes.push(`stopped by ${signal}`);
     const running = this.#pool?.snapshot().running ?? 0;
     const grace = formatDuration(this.#settings.graceMs);
-    this.#say(`${signal}: stopping, ${running} running may take up to ${grace}; a second signal ends them, a third leaves at once`);
+    this.#say(
+      `${signal}: stopping, ${running} running may take up to ${grace}; a second signal ends them, a third leaves at once`,
+    );
   }
 
   #onOutputError(name: string, error: Error): void {

@@ -136,13 +136,17 @@ export async function readSettings(
 
 async function readTaskName(given: string): Promise<TaskName> {
   const [, module, exportName] = /^(.*?)(?:#([^#/\\]*))?$/s.exec(given) ?? [];
-  if (module === undefined || module === "") throw wrongUsage(`Cannot run "${given}": give a task module, as in ./tasks.mjs#name`);
+  if (module === undefined || module === "")
+    throw wrongUsage(`Cannot run "${given}": give a task module, as in ./tasks.mjs#name`);
   if (exportName === "") throw wrongUsage(`Cannot run "${given}": no name follows the #`);
   const path = module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
   const found = await stat(path).catch((error: unknown) => {
-    throw wrongUsage(`Cannot load module "${module}": ${isMissing(error) ? "there is no such file" : messageOf(error)}`, {
-      cause: error,
-    });
+    throw wrongUsage(
+      `Cannot load module "${module}": ${isMissing(error) ? "there is no such file" : messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   });
   if (!found.isFile()) throw wrongUsage(`Cannot load module "${module}": it is not a file`);
   return { module, path, exportName };
@@ -159,7 +163,8 @@ async function readInputPlan(
   }
   const format: InputFormat = flags.null ? "nul" : parseChoice("--in", flags.in ?? "ndjson", INPUT_FORMATS);
   if (values && names.length > 0) throw wrongUsage(`Cannot read both ":::" and "${names[0]}": give one of them`);
-  if (names.filter((name) => name === "-").length > 1) throw wrongUsage('Cannot read "-" twice: standard input ends once');
+  if (names.filter((name) => name === "-").length > 1)
+    throw wrongUsage('Cannot read "-" twice: standard input ends once');
   const sources: Source[] = [];
   if (!values) for (const name of names) sources.push(await openFile(name));
   if (!values && names.length === 0) sources.push(await standardInput());
@@ -186,7 +191,8 @@ function readData(text: string): unknown {
 
 function checkTogether(settings: MapSettings, flags: MapFlags): void {
   if (flags.quiet && flags.verbose) throw wrongUsage("Cannot use -q with -v: one hides what the other shows");
-  const isCounted = settings.total !== undefined || settings.input.values !== undefined || settings.input.format === "json";
+  const isCounted =
+    settings.total !== undefined || settings.input.values !== undefined || settings.input.format === "json";
   if (needsTotal(settings.halt) && !isCounted) {
     throw wrongUsage(`Cannot use --halt ${flags.halt}: how many items there are is not known; give --total N`);
   }
@@ -194,15 +200,22 @@ function checkTogether(settings: MapSettings, flags: MapFlags): void {
 
 /** Nothing that is written may be something that is read, or it is lost before it is used. */
 async function checkFilesDiffer(settings: MapSettings): Promise<void> {
-  const inputs = new Map(settings.input.sources.flatMap(({ identity, name }) => (identity ? [[identity, name] as const] : [])));
+  const inputs = new Map(
+    settings.input.sources.flatMap(({ identity, name }) => (identity ? [[identity, name] as const] : [])),
+  );
   const written = new Map<string, string>();
-  for (const [flag, path] of [["-o", settings.outputFile], ["--failed", settings.failedFile]] as const) {
+  for (const [flag, path] of [
+    ["-o", settings.outputFile],
+    ["--failed", settings.failedFile],
+  ] as const) {
     if (path === undefined) continue;
     const identity = (await identityOf(path)) ?? resolve(path);
     const input = inputs.get(identity);
     if (input !== undefined) throw wrongUsage(`Cannot write ${flag} "${path}": it is the input "${input}"`);
-    if (identity === (await identityOf(settings.task.path))) throw wrongUsage(`Cannot write ${flag} "${path}": it is the task module`);
-    if (written.has(identity)) throw wrongUsage(`Cannot write ${flag} "${path}": ${written.get(identity)} goes there too`);
+    if (identity === (await identityOf(settings.task.path)))
+      throw wrongUsage(`Cannot write ${flag} "${path}": it is the task module`);
+    if (written.has(identity))
+      throw wrongUsage(`Cannot write ${flag} "${path}": ${written.get(identity)} goes there too`);
     written.set(identity, flag);
   }
 }

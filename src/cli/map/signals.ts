@@ -1,5 +1,5 @@
 // Three stages: the first signal drains, the second kills, the third leaves at once.
-import { EXIT_CODES, type Ending } from "../exit-codes.ts";
+import { type Ending, EXIT_CODES } from "../exit-codes.ts";
 import type { Stop } from "./stop.ts";
 
 type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";

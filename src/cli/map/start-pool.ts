@@ -88,6 +88,7 @@ function chooseTask({ module, exportName }: TaskName, tasks: readonly string[]):
   if (tasks.includes("default")) return "default";
   const [only, ...others] = tasks;
   if (only === undefined) throw wrongUsage(`Cannot run "${module}": ${list}`);
-  if (others.length > 0) throw wrongUsage(`Cannot run "${module}": name one of its tasks, as in ${module}#${only}; ${list}`);
+  if (others.length > 0)
+    throw wrongUsage(`Cannot run "${module}": name one of its tasks, as in ${module}#${only}; ${list}`);
   return only;
 }

@@ -38,7 +38,9 @@ function toRaw(value: unknown): string | Uint8Array | undefined {
 }
 
 function toRecord(item: Item, result: Result): string {
-  const outcome = result.ok ? `"ok":true,"value":${toJson(result.value)}` : `"ok":false,"error":${toError(result.error)}`;
+  const outcome = result.ok
+    ? `"ok":true,"value":${toJson(result.value)}`
+    : `"ok":false,"error":${toError(result.error)}`;
   const key = item.problem ? keyOf(item.raw.toString()) : keyOf(item.value);
   const worker = result.workerId === undefined ? "null" : JSON.stringify(result.workerId);
   const times = `"queuedMs":${rounded(result.queuedMs)},"ms":${rounded(result.runMs)}`;

@@ -26,12 +26,18 @@ function replace(this: unknown, name: string, value: unknown): unknown {
   if (ArrayBuffer.isView(original)) {
     return Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString("base64");
   }
-  if (original instanceof ArrayBuffer || original instanceof SharedArrayBuffer) return Buffer.from(original).toString("base64");
+  if (original instanceof ArrayBuffer || original instanceof SharedArrayBuffer)
+    return Buffer.from(original).toString("base64");
   if (original instanceof Map || original instanceof Set) return [...original];
   if (original instanceof RegExp) return String(original);
   if (original instanceof Error) {
     const { name: type, message, cause } = original;
-    return { ...original, name: type, message, ...(cause === undefined ? {} : { cause }) };
+    return {
+      ...Object.fromEntries(Object.entries(original)),
+      name: type,
+      message,
+      ...(cause === undefined ? {} : { cause }),
+    };
   }
   return value;
 }

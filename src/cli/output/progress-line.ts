@@ -51,7 +51,9 @@ function secondLine(view: ProgressView, style: LineStyle): string {
     view.failed > 0 ? colour(style, "red", `✗ ${formatCount(view.failed)}`) : "✗ 0",
     ...(view.retrying > 0 ? [colour(style, "yellow", `↻ ${formatCount(view.retrying)} retrying`)] : []),
     `▸ ${formatCount(view.running)} running`,
-    ...(view.p99Ms > 0 ? [colour(style, "dim", `p50 ${formatDuration(view.p50Ms)} p99 ${formatDuration(view.p99Ms)}`)] : []),
+    ...(view.p99Ms > 0
+      ? [colour(style, "dim", `p50 ${formatDuration(view.p50Ms)} p99 ${formatDuration(view.p99Ms)}`)]
+      : []),
   ];
   return parts.join("  ");
 }

@@ -30,12 +30,7 @@ const JSON_EVERY_MS = 1000;
 const PLAIN_EVERY_MS = 30_000;
 const PLAIN_EVERY_SHARE = 0.1;
 
-export function openReporter(
-  mode: ProgressMode,
-  terminal: Terminal,
-  style: Names,
-  startedAt: number,
-): Reporter {
+export function openReporter(mode: ProgressMode, terminal: Terminal, style: Names, startedAt: number): Reporter {
   switch (mode === "auto" ? automatic(terminal) : mode) {
     case "auto":
     case "bar":
@@ -56,7 +51,8 @@ function automatic({ isTTY, environment }: Terminal): ProgressMode {
 
 function barReporter(terminal: Terminal, style: Names): Reporter {
   const screen = new Screen(terminal.write);
-  const isColoured = terminal.isTTY && !isSet(terminal.environment["NO_COLOR"]) && terminal.environment["TERM"] !== "dumb";
+  const isColoured =
+    terminal.isTTY && !isSet(terminal.environment["NO_COLOR"]) && terminal.environment["TERM"] !== "dumb";
   let drawnAt = Number.NEGATIVE_INFINITY;
   return {
     tick: (now, view) => {

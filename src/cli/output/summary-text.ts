@@ -34,6 +34,9 @@ function renderCauses({ causes }: Summary): readonly string[] {
 /** One line that cannot do anything to a terminal: an input or a message may hold any character. */
 export function printable(text: string, longest: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const flat = text.slice(0, longest * 4).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  const flat = text
+    .slice(0, longest * 4)
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ")
+    .trim();
   return flat.length <= longest ? flat : `${flat.slice(0, longest - 1)}…`;
 }

@@ -270,7 +270,7 @@ export function maps(subject: Subject): void {
       assert.deepEqual(await collect(pool.imap("sleep", [30, 1, 15, 1, 1], { chunkSize: 1 })), [30, 1, 15, 1, 1]);
     });
 
-    it("gives what ends first, first, when unordered", async (t) => {
+    it("gives what ends first before what takes longer, when unordered", async (t) => {
       const gate = closedGate(scratch(t));
       const pool = shared();
       const inputs = [{ gate: gate.gate, value: "held" }, ...range(5)];
@@ -284,7 +284,14 @@ export function maps(subject: Subject): void {
         if (got.length === 5) gate.open();
       }
 
-      assert.deepEqual(got, [0, 1, 2, 3, 4, "held"]);
+      assert.deepEqual(
+        got
+          .slice(0, 5)
+          .map(Number)
+          .toSorted((a, b) => a - b),
+        range(5),
+      );
+      assert.deepEqual(got.slice(5), ["held"]);
     });
 
     it("does not wait for a full window before it starts", async () => {

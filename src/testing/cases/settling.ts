@@ -5,7 +5,6 @@ import { describe } from "node:test";
 import {
   NotSerializableError,
   PoolClosedError,
-  type Task,
   TaskCancelledError,
   TaskTimeoutError,
   WorkerLostError,

@@ -28,7 +28,7 @@ export function telling(subject: Subject): void {
       const pool = openPool(t, subject);
       const seen: unknown[] = [];
       const task = pool.run("report", range(50));
-      task.onProgress((value) => void seen.push(value));
+      void task.onProgress((value) => void seen.push(value));
 
       await task.then((value) => seen.push(value));
 
@@ -226,7 +226,7 @@ export function telling(subject: Subject): void {
         ["a", "b", "c"].map((name) =>
           storage.run(name, async () => {
             const task = pool.run("report", [1]);
-            task.onProgress(() => void seen.push(storage.getStore()));
+            void task.onProgress(() => void seen.push(storage.getStore()));
             await task;
             assert.equal(storage.getStore(), name);
             for await (const _ of pool.imap("echo", [1, 2], { onProgress: () => {} }))

@@ -42,8 +42,8 @@ export function values(subject: Subject): void {
     if (traits.clonesStructurally) {
       it("with their cycles and shared parts", async () => {
         const pool = shared();
-        const shared = { s: 1 };
-        const loop: Record<string, unknown> = { a: shared, b: shared };
+        const part = { s: 1 };
+        const loop: Record<string, unknown> = { a: part, b: part };
         loop["self"] = loop;
 
         const back = (await pool.run("echo", loop)) as Record<string, unknown>;
