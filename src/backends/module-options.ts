@@ -1,6 +1,5 @@
 // The options that all backends with a task module have in common, and where the module is.
 import { availableParallelism } from "node:os";
-import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigError } from "../protocol/errors.ts";
@@ -11,8 +10,8 @@ import {
   positiveWholeNumber,
   type Read,
   type Rule,
-  readOptions,
   type Rules,
+  readOptions,
   seriesNames,
   show,
   wholeNumber,
@@ -101,17 +100,6 @@ export function moduleUrl(what: string, module: unknown): string {
 /** How a message names the module: a file by its path. */
 export function shownModule(url: string): string {
   return url.startsWith("file:") ? fileURLToPath(url) : url.length > 80 ? `${url.slice(0, 80)}…` : url;
-}
-
-/** Arguments that let a Node that does not run TypeScript load the module through `tsx`, where that is installed beside it. */
-export function typescriptArgs(url: string): readonly string[] {
-  if (!/\.[cm]?tsx?$/.test(url) || !url.startsWith("file:")) return [];
-  if ((process.features as { typescript?: unknown }).typescript) return [];
-  try {
-    return ["--import", pathToFileURL(createRequire(url).resolve("tsx")).href];
-  } catch {
-    return [];
-  }
 }
 
 /** This file's neighbour, in the form in which this file runs: sources as sources, built files as built files. */

@@ -13,8 +13,9 @@ export function structuredCopy(value: unknown): unknown {
 export class StrictSerializer extends v8.DefaultSerializer {
   _writeHostObject(view: ArrayBufferView): void {
     if (view.buffer instanceof SharedArrayBuffer) throw new Error("#<SharedArrayBuffer> could not be cloned");
-    const write = (v8.DefaultSerializer.prototype as unknown as { _writeHostObject(this: unknown, view: ArrayBufferView): void })
-      ._writeHostObject;
+    const write = (
+      v8.DefaultSerializer.prototype as unknown as { _writeHostObject(this: unknown, view: ArrayBufferView): void }
+    )._writeHostObject;
     write.call(this, view);
   }
 }
@@ -28,10 +29,12 @@ export function deserialize(bytes: Buffer): unknown {
 
 class OwningDeserializer extends v8.DefaultDeserializer {
   _readHostObject(): unknown {
-    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })._readHostObject;
+    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })
+      ._readHostObject;
     const view = read.call(this);
     if (Buffer.isBuffer(view)) return Buffer.from(view);
-    if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    if (view instanceof DataView)
+      return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
     return (view as Uint8Array).slice();
   }
 }

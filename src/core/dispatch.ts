@@ -35,7 +35,8 @@ function fillHands(core: CoreState, now: number): void {
     if (worker !== undefined && worker.count < worker.capacity && worker.accepts(now)) ready.push(worker);
   }
   // Who can do the least chooses first, then who has the least to do; among equals the one that answered last, which is still warm.
-  if (ready.length > 1) ready.sort((a, b) => a.serves.size - b.serves.size || a.count - b.count || b.lastAnswerAt - a.lastAnswerAt);
+  if (ready.length > 1)
+    ready.sort((a, b) => a.serves.size - b.serves.size || a.count - b.count || b.lastAnswerAt - a.lastAnswerAt);
   while (ready.length > 0) {
     let kept = 0;
     for (const worker of ready) {
@@ -89,10 +90,18 @@ function targetAhead(worker: WorkerRecord): number {
 /** Takes back from a worker with much waiting at it where another one has nothing to do. */
 function steal(core: CoreState, now: number): void {
   let idle: WorkerRecord | undefined;
-  for (const worker of core.workers) if (worker !== undefined && worker.count === 0 && worker.accepts(now)) idle = worker;
+  for (const worker of core.workers)
+    if (worker !== undefined && worker.count === 0 && worker.accepts(now)) idle = worker;
   if (idle === undefined) return;
   for (const worker of core.workers) {
-    if (worker === undefined || worker.ahead === 0 || !worker.backend.spec.recalls || worker.isRecalling || worker.wasAsked) continue;
+    if (
+      worker === undefined ||
+      worker.ahead === 0 ||
+      !worker.backend.spec.recalls ||
+      worker.isRecalling ||
+      worker.wasAsked
+    )
+      continue;
     if (worker.ahead * worker.pace.typicalMs < STEAL_MS && now - worker.lastAnswerAt < STEAL_MS) continue;
     worker.wasAsked = true;
     recall(core, worker, Math.ceil(worker.ahead / 2));

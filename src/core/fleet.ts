@@ -1,6 +1,7 @@
 // How many workers each backend should have now: starts, replacements, growth with demand, giving up on what never comes up.
-import { backoff } from "./backoff.ts";
+
 import type { BackendRecord } from "./backend-record.ts";
+import { backoff } from "./backoff.ts";
 import { type CoreState, IDLE_ALARM, START_ALARM, STOP_ALARM } from "./core-state.ts";
 import { WorkerRecord } from "./worker-record.ts";
 
@@ -59,7 +60,8 @@ export class Fleet {
         // After a failure one start at a time, until one comes up.
         if (backend.startFailures > 0 && this.#isStarting(backend)) break;
         const worker = this.admit(backend);
-        if (backend.spec.startTimeoutMs > 0) this.#core.setAlarm(worker, START_ALARM, now + backend.spec.startTimeoutMs);
+        if (backend.spec.startTimeoutMs > 0)
+          this.#core.setAlarm(worker, START_ALARM, now + backend.spec.startTimeoutMs);
         this.#core.commands.push({ type: "start", backend: backend.index, worker: worker.key });
       }
     }
@@ -113,7 +115,8 @@ export class Fleet {
     if (min === max) return max;
     let busy = 0;
     for (const worker of this.#core.workers) {
-      if (worker?.backend === backend && (worker.phase === "starting" || worker.phase === "up") && !worker.isEmpty) busy++;
+      if (worker?.backend === backend && (worker.phase === "starting" || worker.phase === "up") && !worker.isEmpty)
+        busy++;
     }
     let waiting = 0;
     for (const series of backend.serves) waiting += this.#core.queues.sizeOf(series);
@@ -144,7 +147,8 @@ export class Fleet {
   }
 
   retireIfIdle(worker: WorkerRecord, now: number): void {
-    if (worker.phase === "up" && worker.isEmpty && worker.backend.live > worker.backend.size.min) this.stop(worker, now);
+    if (worker.phase === "up" && worker.isEmpty && worker.backend.live > worker.backend.size.min)
+      this.stop(worker, now);
   }
 }
 

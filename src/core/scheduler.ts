@@ -15,7 +15,20 @@ import {
 } from "./core-state.ts";
 import { dispatch, RECALL_AFTER_MS, recall, startDue } from "./dispatch.ts";
 import { Fleet } from "./fleet.ts";
-import { AHEAD, ALONE, BOUND, DELAYED, FREE, ONCE, PINNED, type Profile, QUEUED, RUNNING, STALLED } from "./task-table.ts";
+import {
+  AHEAD,
+  ALONE,
+  BOUND,
+  DEFERRED,
+  DELAYED,
+  FREE,
+  ONCE,
+  PINNED,
+  type Profile,
+  QUEUED,
+  RUNNING,
+  STALLED,
+} from "./task-table.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 /** Charged losses of a task that was given no `retries`. */
@@ -166,7 +179,8 @@ export class Scheduler {
   canServe(series: number): boolean {
     for (const backend of this.#core.backends) if (backend.canServe && backend.serves.has(series)) return true;
     for (const worker of this.#core.workers) {
-      if (worker !== undefined && (worker.phase === "up" || worker.phase === "starting") && worker.serves.has(series)) return true;
+      if (worker !== undefined && (worker.phase === "up" || worker.phase === "starting") && worker.serves.has(series))
+        return true;
     }
     return false;
   }
@@ -215,7 +229,8 @@ export class Scheduler {
       (isInnocent ? innocent : suspects).push(slot);
     }
     const pinned = worker.pinned.splice(0);
-    const idleDeath = phase === "up" && suspects.length === 0 && innocent.length === 0 && worker.done === 0 && worker.orphans === 0;
+    const idleDeath =
+      phase === "up" && suspects.length === 0 && innocent.length === 0 && worker.done === 0 && worker.orphans === 0;
     this.#fleet.forget(worker);
     for (const slot of innocent) {
       const hasBegun = end.hasBegun?.(table.ticket[slot]!) ?? true;
@@ -441,7 +456,9 @@ export class Scheduler {
     if (worker === undefined || slot < 0) return -1;
     const { table, options } = this.#core;
     // A task that puts itself off again and again would keep its worker spinning.
-    const waitMs = Math.max(delayMs, now - table.addedAt[slot]! < MIN_DEFERRAL_MS ? MIN_DEFERRAL_MS : 0);
+    const isAgain = (table.flags[slot]! & DEFERRED) !== 0 && now - table.addedAt[slot]! < MIN_DEFERRAL_MS;
+    const waitMs = isAgain ? Math.max(delayMs, MIN_DEFERRAL_MS) : delayMs;
+    table.flags[slot] = table.flags[slot]! | DEFERRED;
     if (priority !== undefined) table.priority[slot] = priority;
     table.seq[slot] = this.#seq++;
     table.addedAt[slot] = now;

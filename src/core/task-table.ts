@@ -21,6 +21,8 @@ export const ALONE = 1;
 export const ONCE = 2;
 /** Belongs to one worker and to no other. */
 export const BOUND = 4;
+/** Has asked to run later before. */
+export const DEFERRED = 8;
 
 /** What many tasks have in common; rows share one record. */
 export interface Profile {

@@ -1,7 +1,9 @@
 // One task for every worker: for the present ones now, for each later one before its first task.
-import type { TaskExtras, TaskId } from "../protocol/messages.ts";
+
 import type { Profile } from "../core/task-table.ts";
+import type { TaskExtras, TaskId } from "../protocol/messages.ts";
 import type { Engine } from "./engine.ts";
+import { tellStray } from "./pass-on.ts";
 import type { RunFacts, Unit } from "./unit.ts";
 import type { WorkerView } from "./worker-view.ts";
 
@@ -89,7 +91,7 @@ export class Broadcasts {
     for (const { name, input, had } of this.#lasting) {
       if (had.has(worker.key)) continue;
       this.#pin(worker, name, input, (result) => {
-        if (!result.ok) this.#engine.events.emit("stray", { workerId: worker.id, error: result.error });
+        if (!result.ok) tellStray(this.#engine.events, worker, null, result.error);
       });
     }
   }

@@ -17,7 +17,11 @@ export interface DetachSettings {
   readonly graceMs: number | undefined;
 }
 
-export async function detachWorker(engine: Engine, worker: WorkerView, settings: DetachSettings): Promise<DetachedTask[]> {
+export async function detachWorker(
+  engine: Engine,
+  worker: WorkerView,
+  settings: DetachSettings,
+): Promise<DetachedTask[]> {
   engine.stopWorker(worker);
   return leave(engine, [worker], settings);
 }
@@ -26,7 +30,11 @@ export async function detachBackend(engine: Engine, index: number, settings: Det
   return leave(engine, engine.removeBackend(index), settings);
 }
 
-async function leave(engine: Engine, workers: readonly WorkerView[], { reassign, graceMs }: DetachSettings): Promise<DetachedTask[]> {
+async function leave(
+  engine: Engine,
+  workers: readonly WorkerView[],
+  { reassign, graceMs }: DetachSettings,
+): Promise<DetachedTask[]> {
   const unfinished: DetachedTask[] = [];
   const areGone = (): boolean => workers.every((worker) => engine.isGone(worker));
   const end = (): void => {
@@ -52,9 +60,12 @@ async function leave(engine: Engine, workers: readonly WorkerView[], { reassign,
 function cancelAll(engine: Engine, worker: WorkerView): DetachedTask[] {
   return engine.unansweredOf(worker).map((unit) => {
     const { id, name, input } = unit;
-    const error = new TaskCancelledError(`Cannot finish task "${name}" (id ${String(id)}): worker ${worker.id} was detached`, {
-      taskId: id,
-    });
+    const error = new TaskCancelledError(
+      `Cannot finish task "${name}" (id ${String(id)}): worker ${worker.id} was detached`,
+      {
+        taskId: id,
+      },
+    );
     unit.end(error);
     return { id, name, input };
   });

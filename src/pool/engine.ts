@@ -43,10 +43,10 @@ import { countOf, unpack } from "../protocol/packing.ts";
 import { AbortGroups } from "./abort-groups.ts";
 import { Emitter } from "./emitter.ts";
 import type { Outcome, PoolEvents } from "./events.ts";
-import { type Sending, Sender } from "./sender.ts";
+import { passOn } from "./pass-on.ts";
+import { Sender, type Sending } from "./sender.ts";
 import type { Ending, RunFacts, Unit } from "./unit.ts";
 import { type WorkerInfo, WorkerView } from "./worker-view.ts";
-import { passOn } from "./pass-on.ts";
 
 export interface EngineOptions {
   readonly name: string | undefined;
@@ -212,7 +212,9 @@ export class Engine {
 
   setPriority(unit: Unit, priority: number): void {
     if (typeof priority !== "number" || Number.isNaN(priority)) {
-      throw new ConfigError(`Cannot set the priority of task ${String(unit.id)}: expected a number, got ${String(priority)}`);
+      throw new ConfigError(
+        `Cannot set the priority of task ${String(unit.id)}: expected a number, got ${String(priority)}`,
+      );
     }
     if (unit.slot < 0 || !this.#scheduler.setPriority(unit.slot, priority)) {
       throw new NoSuchTaskError(`Cannot set the priority of task ${String(unit.id)}: it is not queued any more`);
@@ -273,7 +275,7 @@ export class Engine {
       sendsAhead: traits.sendsAhead,
       recalls: traits.recalls !== "never",
       size: plan.size,
-      series: [backend.name, ...plan.series].map((name) => this.seriesNumber(name)),
+      series: plan.series.map((name) => this.seriesNumber(name)),
       startTimeoutMs: plan.startTimeoutMs,
       maxTasks: plan.maxTasks,
     });
@@ -553,7 +555,9 @@ export class Engine {
   }
 
   #unsendable({ unit, ticket }: Sending, cause: unknown): void {
-    const error = new NotSerializableError(`Cannot send the input of task "${unit.name}": ${messageOf(cause)}`, { cause });
+    const error = new NotSerializableError(`Cannot send the input of task "${unit.name}": ${messageOf(cause)}`, {
+      cause,
+    });
     if (unit.unsendable?.(error) === true) return;
     const view = this.#sendingTo!;
     const now = performance.now();
@@ -616,7 +620,9 @@ export class Engine {
     const failed = this.#attached.find((_, index) => this.#scheduler.backend(index).failure?.cause === cause);
     const what = failed === undefined ? "the backend" : `${failed.id} with ${failed.backend.subject}`;
     const error = isLostCause(cause) ? cause.view.startFailure(cause.loss) : cause;
-    return new BackendUnavailableError(`Cannot run task "${name}": ${what} has no worker: ${messageOf(error)}`, { cause: error });
+    return new BackendUnavailableError(`Cannot run task "${name}": ${what} has no worker: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 
   #retrying(command: Command & { readonly type: "retrying" }): void {
@@ -817,7 +823,7 @@ export class Engine {
     this.flush();
     this.#workers.delete(key);
     if (this.events.has("workerDown")) {
-      const error = expected ? {} : { error: view.startFailure(loss) };
+      const error = expected ? {} : { error: view.downError(loss) };
       this.events.emit("workerDown", { workerId: view.id, backend: view.backendId, expected, ...error });
     }
     this.scheduleFlush();
@@ -872,7 +878,14 @@ export class Engine {
       id: view.id,
       backend: view.backendId,
       ...view.facts,
-      state: worker.phase === "up" ? (worker.isEmpty ? "idle" : "busy") : worker.phase === "starting" ? "starting" : "stopping",
+      state:
+        worker.phase === "up"
+          ? worker.isEmpty
+            ? "idle"
+            : "busy"
+          : worker.phase === "starting"
+            ? "starting"
+            : "stopping",
       ...(label === undefined ? {} : { label }),
       series: [...view.series],
       capacity: worker.capacity,
@@ -915,7 +928,9 @@ export function errorOf(name: string, record: ErrorRecord, how: number): unknown
   const thrown = fromErrorRecord(record);
   if (how === UNKNOWN_TASK) return new UnknownTaskError(messageOf(thrown));
   if (how === NOT_SERIALIZABLE) {
-    return new NotSerializableError(`Cannot send the result of task "${name}": ${messageOf(thrown)}`, { cause: thrown });
+    return new NotSerializableError(`Cannot send the result of task "${name}": ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
   return thrown;
 }

@@ -3,12 +3,12 @@ import { types } from "node:util";
 import { backoff } from "../core/backoff.ts";
 import { ChunkSize } from "../core/chunk-size.ts";
 import type { Profile } from "../core/task-table.ts";
-import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import { CHUNK_ITEM_FAILED, THROWN, type WorkerEvent } from "../protocol/messages.ts";
+import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
+import { type Inputs, IteratorSource, isAsyncIterable, isIterable, ListSource, type SyncSource } from "./map-source.ts";
 import { type ItemFacts, itemErrorOf, MapChunk, MapItem, type MapOwner } from "./map-units.ts";
-import { type Inputs, isAsyncIterable, isIterable, IteratorSource, ListSource, type SyncSource } from "./map-source.ts";
 import type { Ending, RunFacts, Unit } from "./unit.ts";
 import type { WorkerView } from "./worker-view.ts";
 
@@ -369,7 +369,14 @@ export class MapRun implements MapOwner, Abortable {
     const input = chunk.inputOf(index);
     const deferral = event[6];
     if (deferral !== null) {
-      this.#again(index, id, input, { attempts: attempt, charged: 0, losses: 0, isAlone: false }, deferral[1], deferral[0]);
+      this.#again(
+        index,
+        id,
+        input,
+        { attempts: attempt, charged: 0, losses: 0, isAlone: false },
+        deferral[1],
+        deferral[0],
+      );
       return;
     }
     const error = itemErrorOf(this.name, event);
@@ -476,7 +483,12 @@ export class MapRun implements MapOwner, Abortable {
     index: number,
     id: number,
     input: unknown,
-    history: { readonly attempts: number; readonly charged: number; readonly losses: number; readonly isAlone: boolean },
+    history: {
+      readonly attempts: number;
+      readonly charged: number;
+      readonly losses: number;
+      readonly isAlone: boolean;
+    },
     delayMs = 0,
     priority: number | null = null,
   ): void {
@@ -522,7 +534,8 @@ export class MapRun implements MapOwner, Abortable {
   }
 
   #endIfDone(): void {
-    if (this.#isOver || !this.#isExhausted || this.#open > 0 || this.#held !== undefined || this.#pending.length > 0) return;
+    if (this.#isOver || !this.#isExhausted || this.#open > 0 || this.#held !== undefined || this.#pending.length > 0)
+      return;
     this.#isOver = true;
     this.#finish();
     this.#sink.end();

@@ -59,5 +59,7 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return value !== null && value !== undefined && typeof Reflect.get(Object(value), Symbol.asyncIterator) === "function";
+  return (
+    value !== null && value !== undefined && typeof Reflect.get(Object(value), Symbol.asyncIterator) === "function"
+  );
 }

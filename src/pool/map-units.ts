@@ -24,7 +24,13 @@ export interface MapOwner {
   itemCompleted(index: number, id: number, value: unknown, facts: ItemFacts): void;
   itemFailed(index: number, id: number, error: unknown, facts: ItemFacts): void;
   /** Several consecutive items came to good ends. */
-  itemsCompleted(chunk: MapChunk, first: number, values: readonly unknown[], micros: number | readonly number[], worker: WorkerView): void;
+  itemsCompleted(
+    chunk: MapChunk,
+    first: number,
+    values: readonly unknown[],
+    micros: number | readonly number[],
+    worker: WorkerView,
+  ): void;
   /** An item of a chunk threw. */
   chunkItemFailed(chunk: MapChunk, index: number, runMs: number, event: WorkerEvent, worker: WorkerView): void;
   /** The chunk is over; what it has not answered is to be dealt with. */

@@ -14,14 +14,28 @@ export function passOn(events: Emitter<PoolEvents>, worker: WorkerView, event: P
     if (events.has("log")) events.emit("log", { workerId: worker.id, taskId: event[1], args: event[2] });
     else process.stderr.write(`${worker.id} task ${String(event[1])}: ${format(...event[2])}\n`);
   } else {
-    const error = fromErrorRecord(event[2]);
-    const taskId = event[1];
-    if (events.has("stray")) events.emit("stray", { workerId: worker.id, ...(taskId === null ? {} : { taskId }), error });
-    else warn(worker, taskId, error);
+    tellStray(events, worker, event[1], fromErrorRecord(event[2]));
   }
 }
 
-function passOnOutput(events: Emitter<PoolEvents>, worker: WorkerView, taskId: TaskId | null, stream: 1 | 2, text: string): void {
+/** An error that nobody awaits. */
+export function tellStray(
+  events: Emitter<PoolEvents>,
+  worker: WorkerView,
+  taskId: TaskId | null,
+  error: unknown,
+): void {
+  if (events.has("stray")) events.emit("stray", { workerId: worker.id, ...(taskId === null ? {} : { taskId }), error });
+  else warn(worker, taskId, error);
+}
+
+function passOnOutput(
+  events: Emitter<PoolEvents>,
+  worker: WorkerView,
+  taskId: TaskId | null,
+  stream: 1 | 2,
+  text: string,
+): void {
   if (stream === 2) worker.wroteError(text);
   if (events.has("output")) {
     const name = stream === 1 ? "stdout" : "stderr";

@@ -114,12 +114,17 @@ export interface WaitOptions {
 }
 
 const taskId: Rule<TaskId> = (value, refuse) =>
-  typeof value === "string" || (typeof value === "number" && !Number.isNaN(value)) ? value : refuse("a text or a number");
+  typeof value === "string" || (typeof value === "number" && !Number.isNaN(value))
+    ? value
+    : refuse("a text or a number");
 
-const list: Rule<readonly object[]> = (value, refuse) => (Array.isArray(value) ? (value as object[]) : refuse("a list"));
+const list: Rule<readonly object[]> = (value, refuse) =>
+  Array.isArray(value) ? (value as object[]) : refuse("a list");
 
 const size: Rule<number | "auto"> = (value, refuse) =>
-  value === "auto" || (Number.isInteger(value) && (value as number) > 0) ? (value as number | "auto") : refuse('"auto" or a whole number, 1 or more');
+  value === "auto" || (Number.isInteger(value) && (value as number) > 0)
+    ? (value as number | "auto")
+    : refuse('"auto" or a whole number, 1 or more');
 
 const poolRules = {
   name: text,
@@ -150,8 +155,11 @@ const runRules = { ...commonRules, id: taskId, deadlineMs: positiveMilliseconds,
 const runAllRules = {
   ...commonRules,
   priority: ((value, refuse) =>
-    Array.isArray(value) ? value.map((one) => anyNumber(one, refuse)) : anyNumber(value, refuse)) as Rule<number | readonly number[]>,
-  id: ((value, refuse) => (Array.isArray(value) ? value.map((one) => taskId(one, refuse)) : refuse("a list of ids"))) as Rule<
+    Array.isArray(value) ? value.map((one) => anyNumber(one, refuse)) : anyNumber(value, refuse)) as Rule<
+    number | readonly number[]
+  >,
+  id: ((value, refuse) =>
+    Array.isArray(value) ? value.map((one) => taskId(one, refuse)) : refuse("a list of ids")) as Rule<
     readonly TaskId[]
   >,
   deadlineMs: positiveMilliseconds,

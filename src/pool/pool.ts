@@ -4,7 +4,7 @@ import { ConfigError, NoSuchTaskError, PoolClosedError, QueueFullError } from ".
 import type { TaskId } from "../protocol/messages.ts";
 import { seriesNames, show } from "../protocol/options.ts";
 import { type BroadcastResult, Broadcasts } from "./broadcast.ts";
-import { detachBackend, type DetachedTask, detachWorker } from "./detach.ts";
+import { type DetachedTask, detachBackend, detachWorker } from "./detach.ts";
 import { Engine, idOf } from "./engine.ts";
 import { EVENT_NAMES, type PoolEvents } from "./events.ts";
 import { type Outcome, ResultIterator, ResultList } from "./map-results.ts";
@@ -20,6 +20,8 @@ import {
   type ImapOptions,
   type MapOptions,
   type PoolOptions,
+  type RunAllOptions,
+  type RunOptions,
   readBroadcast,
   readDetach,
   readImap,
@@ -28,8 +30,6 @@ import {
   readRun,
   readRunAll,
   readWait,
-  type RunAllOptions,
-  type RunOptions,
   type StreamOptions,
   type WaitOptions,
 } from "./pool-options.ts";
@@ -37,9 +37,9 @@ import { readStream, StreamReader } from "./stream-reader.ts";
 import { Task, type TaskDetails } from "./task.ts";
 import { TaskIds } from "./task-ids.ts";
 import type { AnyTasks, TaskArguments, TaskInput, TaskItem, TaskName, TaskOutput } from "./task-types.ts";
-import type { WorkerInfo } from "./worker-view.ts";
 import { cancelledError } from "./unit.ts";
 import { waitFor } from "./wait-for.ts";
+import type { WorkerInfo } from "./worker-view.ts";
 
 export type PoolState = "open" | "paused" | "closing" | "closed";
 
@@ -114,16 +114,18 @@ export class Pool<M extends object = AnyTasks> {
    * @param input its input; copied when it is sent, so do not change it before the task settles
    * @returns the task, which is a promise of the function's value; a generator's values come as a list
    */
-  run<K extends TaskName<M>>(
-    name: K,
-    ...[input, options]: TaskArguments<M, K, RunOptions>
-  ): Task<TaskOutput<M, K>> {
+  run<K extends TaskName<M>>(name: K, ...[input, options]: TaskArguments<M, K, RunOptions>): Task<TaskOutput<M, K>> {
     return this.#run(name, input, options) as Task<TaskOutput<M, K>>;
   }
 
   #run(name: string, input: unknown, options: RunOptions | undefined): Task {
     const engine = this.#engine;
-    if (options === undefined && this.#state === "open" && this.#options.maxQueue === undefined && typeof name === "string") {
+    if (
+      options === undefined &&
+      this.#state === "open" &&
+      this.#options.maxQueue === undefined &&
+      typeof name === "string"
+    ) {
       const task = new Task(engine, this.#ids.next(), name, input, this.#usualDetails);
       const failure = engine.hasFailures ? engine.failureFor(0) : undefined;
       if (failure === undefined) engine.add(task, 0, this.#usual);
@@ -135,7 +137,8 @@ export class Pool<M extends object = AnyTasks> {
       const given = readRun("run()", options);
       const id = given.id ?? this.#ids.next();
       task = new Task(engine, id, name, input, this.#details(given));
-      const profile = options === undefined ? this.#usual : this.#profile(given, this.#engine.seriesNumber(given.series));
+      const profile =
+        options === undefined ? this.#usual : this.#profile(given, this.#engine.seriesNumber(given.series));
       this.#check(name, profile.series);
       if (given.id !== undefined) this.#ids.checkFree([given.id]);
       if (given.signal?.aborted === true) {
@@ -165,7 +168,8 @@ export class Pool<M extends object = AnyTasks> {
   ): Task<TaskOutput<M, K>>[] {
     const engine = this.#engine;
     const given = readRunAll(options);
-    if (!isIterable(inputs)) throw new ConfigError(`Cannot run "${name}" for all: expected inputs, got ${show(inputs)}`);
+    if (!isIterable(inputs))
+      throw new ConfigError(`Cannot run "${name}" for all: expected inputs, got ${show(inputs)}`);
     const list = [...inputs];
     const priorities = listOf(given.priority ?? 0, list.length, "priority");
     const ids = given.id === undefined ? undefined : listOf(given.id, list.length, "id");
@@ -230,7 +234,8 @@ export class Pool<M extends object = AnyTasks> {
     const given = readImap(options);
     checkInputs("imap()", inputs);
     const results = new ResultIterator(given.ordered ?? true, given.onError === "collect");
-    const refusal = given.signal?.aborted === true ? { error: given.signal.reason as unknown } : this.#refusal(name, given);
+    const refusal =
+      given.signal?.aborted === true ? { error: given.signal.reason as unknown } : this.#refusal(name, given);
     if (refusal !== undefined) results.fail(refusal.error);
     else results.attach(new MapRun(this.#engine, name, inputs, this.#mapSettings(given), results));
     return results;
@@ -301,7 +306,8 @@ export class Pool<M extends object = AnyTasks> {
     const isIdle = (): boolean => this.#engine.live === 0 || this.#state !== "open";
     return handled(
       waitFor(this.#engine, isIdle, signal, false).then(() => {
-        if (this.#isTerminated) throw new PoolClosedError(`Cannot wait for pool "${this.#name}" to be idle: it was terminated`);
+        if (this.#isTerminated)
+          throw new PoolClosedError(`Cannot wait for pool "${this.#name}" to be idle: it was terminated`);
       }),
     );
   }
@@ -333,7 +339,9 @@ export class Pool<M extends object = AnyTasks> {
 
   async #resize(size: number, backendId: string | undefined): Promise<void> {
     if (!Number.isInteger(size) || size < 0) {
-      throw new ConfigError(`Cannot resize pool "${this.#name}": expected a whole number, 0 or more, got ${show(size)}`);
+      throw new ConfigError(
+        `Cannot resize pool "${this.#name}": expected a whole number, 0 or more, got ${show(size)}`,
+      );
     }
     if (this.#state !== "open") throw this.#closedError("resize");
     const index = this.#backendIndex(backendId);
@@ -345,7 +353,8 @@ export class Pool<M extends object = AnyTasks> {
     const ids = this.#engine.backendIds();
     if (backendId === undefined && ids.length === 1) return this.#engine.backendIndex(ids[0]!);
     const names = ids.map((id) => `"${id}"`).join(", ");
-    if (backendId === undefined) throw new ConfigError(`Cannot resize pool "${this.#name}": say which backend of ${names}`);
+    if (backendId === undefined)
+      throw new ConfigError(`Cannot resize pool "${this.#name}": say which backend of ${names}`);
     if (!ids.includes(backendId)) {
       throw new ConfigError(`Cannot resize backend "${backendId}": there is no such backend, but ${names}`);
     }
@@ -453,7 +462,8 @@ export class Pool<M extends object = AnyTasks> {
   /** Moves a queued task. @throws NoSuchTaskError where it is unknown, running or finished */
   setPriority(id: TaskId, priority: number): void {
     const unit = this.#ids.find(id);
-    if (unit === undefined) throw new NoSuchTaskError(`Cannot set the priority of task ${idOf(id)}: there is no such task`);
+    if (unit === undefined)
+      throw new NoSuchTaskError(`Cannot set the priority of task ${idOf(id)}: there is no such task`);
     this.#engine.setPriority(unit, priority);
   }
 
@@ -525,7 +535,8 @@ export class Pool<M extends object = AnyTasks> {
     const timeoutMs = given.timeoutMs ?? this.#options.timeoutMs ?? 0;
     const deadlineMs = given.deadlineMs ?? 0;
     const { transfer, signal, label } = given;
-    if (timeoutMs === 0 && deadlineMs === 0 && transfer === undefined && signal === undefined && label === undefined) return undefined;
+    if (timeoutMs === 0 && deadlineMs === 0 && transfer === undefined && signal === undefined && label === undefined)
+      return undefined;
     return { transferList: transfer, signal, label, timeoutMs, deadlineMs };
   }
 
@@ -562,8 +573,14 @@ const NO_OPTIONS: GivenRun = readRun("run()", undefined);
 
 function checkBackend(backend: unknown): void {
   const isBackend =
-    typeof backend === "object" && backend !== null && typeof Reflect.get(backend, "open") === "function" && "traits" in backend;
-  if (!isBackend) throw new ConfigError(`Cannot use ${show(backend)} as a backend: expected what threads(), processes() or inline() give`);
+    typeof backend === "object" &&
+    backend !== null &&
+    typeof Reflect.get(backend, "open") === "function" &&
+    "traits" in backend;
+  if (!isBackend)
+    throw new ConfigError(
+      `Cannot use ${show(backend)} as a backend: expected what threads(), processes() or inline() give`,
+    );
 }
 
 function checkInputs(what: string, inputs: unknown): void {
@@ -574,7 +591,9 @@ function checkInputs(what: string, inputs: unknown): void {
 function listOf<T>(given: T | readonly T[], length: number, option: string): readonly T[] {
   if (!Array.isArray(given)) return new Array<T>(length).fill(given as T);
   if (given.length !== length) {
-    throw new ConfigError(`Cannot use option "${option}" of runAll(): expected ${length}, one for each input, got ${given.length}`);
+    throw new ConfigError(
+      `Cannot use option "${option}" of runAll(): expected ${length}, one for each input, got ${given.length}`,
+    );
   }
   return given as readonly T[];
 }

@@ -1,9 +1,9 @@
 // Turns tasks into messages for one worker: columns, as many tasks in one message as may travel together.
 import { types } from "node:util";
 import type { Backend } from "../backends/backend.ts";
+import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
 import { type MaybePacked, pack } from "../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
-import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
 import type { Unit } from "./unit.ts";
 
 /** A task on its way to a worker. */

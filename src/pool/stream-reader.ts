@@ -1,5 +1,12 @@
 // The caller's end of a stream: what the task yields, in order, with credit given back as values are taken.
-import { CREDIT, STOP_STREAM, STREAM_ITEM, type TaskExtras, type TaskId, type WorkerEvent } from "../protocol/messages.ts";
+import {
+  CREDIT,
+  STOP_STREAM,
+  STREAM_ITEM,
+  type TaskExtras,
+  type TaskId,
+  type WorkerEvent,
+} from "../protocol/messages.ts";
 import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
 import type { RunFacts, Unit } from "./unit.ts";

@@ -1,7 +1,8 @@
 // What a slot of the scheduler stands for: a task, an item or a chunk of a map, a stream, one worker's part of a broadcast.
-import type { TaskExtras, TaskId, WorkerEvent } from "../protocol/messages.ts";
-import { TaskCancelledError } from "../protocol/errors.ts";
+
 import type { SettleReason } from "../core/command.ts";
+import { TaskCancelledError } from "../protocol/errors.ts";
+import type { TaskExtras, TaskId, WorkerEvent } from "../protocol/messages.ts";
 import type { WorkerView } from "./worker-view.ts";
 
 /** How an attempt went, as far as it is known. */
@@ -54,7 +55,10 @@ export interface Unit {
 }
 
 /** The error of a unit that was cancelled with a reason. */
-export function cancelledError(unit: { readonly id: TaskId; readonly name: string }, reason: unknown): TaskCancelledError {
+export function cancelledError(
+  unit: { readonly id: TaskId; readonly name: string },
+  reason: unknown,
+): TaskCancelledError {
   return new TaskCancelledError(
     `Cannot finish task "${unit.name}" (id ${String(unit.id)}): it was cancelled`,
     { taskId: unit.id },

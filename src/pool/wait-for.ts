@@ -1,7 +1,12 @@
 import type { Engine } from "./engine.ts";
 
 /** Resolves when `isDone` answers true, rejects with the reason when the signal is aborted before. */
-export function waitFor(engine: Engine, isDone: () => boolean, signal: AbortSignal | undefined, keepsAlive: boolean): Promise<void> {
+export function waitFor(
+  engine: Engine,
+  isDone: () => boolean,
+  signal: AbortSignal | undefined,
+  keepsAlive: boolean,
+): Promise<void> {
   if (signal === undefined) return engine.until(isDone, keepsAlive);
   if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 // What the pool shows of a worker, and what it remembers of it for messages.
 import type { Backend, WorkerFacts, WorkerLoss } from "../backends/backend.ts";
-import { WorkerLostError } from "../protocol/errors.ts";
+import { type LossDetails, WorkerLostError } from "../protocol/errors.ts";
 import type { TaskId } from "../protocol/messages.ts";
 
 export type WorkerState = "starting" | "idle" | "busy" | "stopping";
@@ -76,18 +76,18 @@ export class WorkerView {
   }
 
   /** The error of a task that was lost with this worker. */
-  lostError(loss: WorkerLoss, task: { readonly id: TaskId; readonly name: string; readonly attempt: number }): WorkerLostError {
+  lostError(
+    loss: WorkerLoss,
+    task: { readonly id: TaskId; readonly name: string; readonly attempt: number },
+  ): WorkerLostError {
     const how = this.#howItEnded(loss);
     const tail = this.lastLines;
     return new WorkerLostError(
       `Cannot finish task "${task.name}" (id ${String(task.id)}, attempt ${task.attempt}): worker ${this.id} ${how}${tail === "" ? "" : `; it last wrote:\n${tail}`}`,
       {
+        ...this.#details(loss),
         taskId: task.id,
         attempt: task.attempt,
-        workerId: this.id,
-        ...(loss.exitCode === undefined ? {} : { exitCode: loss.exitCode }),
-        ...(loss.signal === undefined ? {} : { signal: loss.signal }),
-        outOfMemory: this.#ranOutOfMemory(loss),
         stderr: tail,
       },
       loss.cause === undefined ? undefined : { cause: loss.cause },
@@ -98,11 +98,31 @@ export class WorkerView {
   startFailure(loss: WorkerLoss): unknown {
     if (this.startError !== undefined) return this.startError.error;
     if (loss.cause !== undefined) return loss.cause;
+    return this.#lossOf(loss, `Cannot start worker ${this.id}: it ${this.#howItEnded(loss)} before it was ready`);
+  }
+
+  /** Why it went, for whoever watches. */
+  downError(loss: WorkerLoss): unknown {
+    if (!this.isUp) return this.startFailure(loss);
+    return this.#lossOf(loss, `Cannot go on with worker ${this.id}: it ${this.#howItEnded(loss)}`);
+  }
+
+  #lossOf(loss: WorkerLoss, message: string): WorkerLostError {
     const tail = this.lastLines;
     return new WorkerLostError(
-      `Cannot start worker ${this.id}: it ${this.#howItEnded(loss)} before it was ready${tail === "" ? "" : `; it last wrote:\n${tail}`}`,
-      { workerId: this.id, stderr: tail },
+      `${message}${tail === "" ? "" : `; it last wrote:\n${tail}`}`,
+      { ...this.#details(loss), stderr: tail },
+      loss.cause === undefined ? undefined : { cause: loss.cause },
     );
+  }
+
+  #details(loss: WorkerLoss): LossDetails {
+    return {
+      workerId: this.id,
+      ...(loss.exitCode === undefined ? {} : { exitCode: loss.exitCode }),
+      ...(loss.signal === undefined ? {} : { signal: loss.signal }),
+      outOfMemory: this.#ranOutOfMemory(loss),
+    };
   }
 
   #ranOutOfMemory(loss: WorkerLoss): boolean {

@@ -1,7 +1,8 @@
 // A thrown value as plain data and back. Whatever was thrown gives a record: null, a string, an error whose getters throw, a
 // cycle of causes. A record names its class, and only classes of the list below are made from it.
-import { PermanentError } from "./throwables.ts";
+
 import type { ErrorRecord } from "./messages.ts";
+import { PermanentError } from "./throwables.ts";
 
 const ERROR = 0;
 const VALUE = 1;
@@ -105,7 +106,12 @@ function decodeError(record: ErrorRecord, made: unknown[]): Error {
     Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true });
   }
   if (cause !== null) define(error, "cause", decode(cause, made));
-  if (errors !== null) define(error, "errors", errors.map((one) => decode(one, made)));
+  if (errors !== null)
+    define(
+      error,
+      "errors",
+      errors.map((one) => decode(one, made)),
+    );
   return error;
 }
 

@@ -24,14 +24,21 @@ export class PoolError extends Error {
     super(message, options);
     this.code = code;
     const brands: string[] = [];
-    for (let type: unknown = new.target; typeof type === "function" && type !== Error; type = Object.getPrototypeOf(type)) {
+    for (
+      let type: unknown = new.target;
+      typeof type === "function" && type !== Error;
+      type = Object.getPrototypeOf(type)
+    ) {
       if (OWN.has(type.name)) brands.push(type.name);
     }
     Object.defineProperty(this, BRANDS, { value: brands });
     Object.defineProperty(this, "name", { value: brands[0] ?? "PoolError", configurable: true, writable: true });
   }
 
-  static override [Symbol.hasInstance](this: { readonly name: string; readonly prototype: object }, value: unknown): boolean {
+  static override [Symbol.hasInstance](
+    this: { readonly name: string; readonly prototype: object },
+    value: unknown,
+  ): boolean {
     if (typeof value !== "object" || value === null) return false;
     // A class that somebody derives from one of ours is judged as usual.
     if (!OWN.has(this.name)) return Object.prototype.isPrototypeOf.call(this.prototype, value);

@@ -57,7 +57,8 @@ export class FrameReader {
 /** Writes the header of a frame into the first five bytes of `frame`. */
 export function writeHeader(frame: Uint8Array, format: number): void {
   const length = frame.length - HEADER_BYTES;
-  if (length > MAX_FRAME_BYTES) throw new ProtocolError(`Cannot send a message of ${length} bytes: a frame holds 4 GiB at most`);
+  if (length > MAX_FRAME_BYTES)
+    throw new ProtocolError(`Cannot send a message of ${length} bytes: a frame holds 4 GiB at most`);
   frame[0] = length & 0xff;
   frame[1] = (length >>> 8) & 0xff;
   frame[2] = (length >>> 16) & 0xff;

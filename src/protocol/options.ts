@@ -32,7 +32,9 @@ export function readOptions<R extends Rules>(what: string, given: unknown, rules
 
 /** A number of milliseconds, 0 or more. */
 export const milliseconds: Rule<number> = (value, refuse) =>
-  typeof value === "number" && value >= 0 && !Number.isNaN(value) ? value : refuse("a number of milliseconds, 0 or more");
+  typeof value === "number" && value >= 0 && !Number.isNaN(value)
+    ? value
+    : refuse("a number of milliseconds, 0 or more");
 
 /** A number of milliseconds above 0. */
 export const positiveMilliseconds: Rule<number> = (value, refuse) =>
@@ -57,7 +59,9 @@ export const text: Rule<string> = (value, refuse) =>
   typeof value === "string" && value !== "" ? value : refuse("a text that is not empty");
 
 export const texts: Rule<readonly string[]> = (value, refuse) =>
-  Array.isArray(value) && value.every((one) => typeof one === "string") ? (value as string[]) : refuse("a list of texts");
+  Array.isArray(value) && value.every((one) => typeof one === "string")
+    ? (value as string[])
+    : refuse("a list of texts");
 
 export const anything: Rule<unknown> = (value) => value;
 
@@ -100,7 +104,9 @@ export function show(value: unknown): string {
 }
 
 function unknownOption(what: string, name: string, known: readonly string[]): ConfigError {
-  const similar = known.find((one) => distance(one.toLowerCase(), name.toLowerCase()) <= Math.max(1, Math.floor(name.length / 3)));
+  const similar = known.find(
+    (one) => distance(one.toLowerCase(), name.toLowerCase()) <= Math.max(1, Math.floor(name.length / 3)),
+  );
   const hint = similar === undefined ? `there are ${known.join(", ")}` : `did you mean "${similar}"?`;
   return new ConfigError(`Cannot use option "${name}" of ${what}: unknown option; ${hint}`);
 }

@@ -6,7 +6,7 @@ import type { WorkerPort } from "./port.ts";
 import { refuseToStart, ServeLoop } from "./serve-loop.ts";
 import { reportStrays } from "./strays.ts";
 import type { TaskRun } from "./task-context.ts";
-import { loadTaskModule } from "./task-module.ts";
+import { loadTaskModule, type TaskModule } from "./task-module.ts";
 
 /** What a worker is started with, however it is brought to it. */
 export interface WorkerStart {
@@ -32,11 +32,21 @@ export async function begin(start: WorkerStart, port: WorkerPort): Promise<Serve
     const { workerId, concurrency } = start;
     loop = new ServeLoop(port, { workerId, concurrency, module, runs: new AsyncLocalStorage<TaskRun>() });
     strays.to(loop);
-    await module.setup?.(start.data);
+    await setUp(module, start.data);
     loop.hello();
     return loop;
   } catch (error) {
     refuseToStart(port, error);
     return undefined;
+  }
+}
+
+/** A failed setup is told from a module that does not load by its `phase`. */
+export async function setUp(module: TaskModule, data: unknown): Promise<void> {
+  try {
+    await module.setup?.(data);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw Object.assign(new Error(`Cannot set up the task module: ${message}`, { cause }), { phase: "setup" });
   }
 }

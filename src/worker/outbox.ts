@@ -2,8 +2,6 @@
 // message costs more than a small task.
 import { types } from "node:util";
 import { toErrorRecord } from "../protocol/error-record.ts";
-import { pack, unpack } from "../protocol/packing.ts";
-import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import {
   CHUNK_ITEM_FAILED,
   CHUNK_ITEMS,
@@ -14,6 +12,8 @@ import {
   type WorkerEvent,
   type WorkerReply,
 } from "../protocol/messages.ts";
+import { pack, unpack } from "../protocol/packing.ts";
+import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import type { WorkerPort } from "./port.ts";
 import { transferListOf } from "./transfer.ts";
 

@@ -33,9 +33,9 @@ import {
 import { type MaybePacked, unpack } from "../protocol/packing.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import { ChunkRun } from "./chunk-run.ts";
-import { collect, isGenerator, StreamRun } from "./stream-run.ts";
 import { Outbox } from "./outbox.ts";
 import type { WorkerPort } from "./port.ts";
+import { collect, isGenerator, StreamRun } from "./stream-run.ts";
 import { type RunHost, TaskRun } from "./task-context.ts";
 import type { TaskFunction, TaskModule } from "./task-module.ts";
 
@@ -374,7 +374,8 @@ export class ServeLoop implements RunHost {
       const { priority, delayMs } = thrown;
       const isSound = (priority === undefined || isNumber(priority)) && isNumber(delayMs) && delayMs >= 0;
       if (isSound) this.outbox.event([DEFERRED, run.ticket, priority ?? null, delayMs]);
-      else this.#failBadly(run, micros, `Cannot defer the task: priority ${String(priority)}, delayMs ${String(delayMs)}`);
+      else
+        this.#failBadly(run, micros, `Cannot defer the task: priority ${String(priority)}, delayMs ${String(delayMs)}`);
     } else if (isWorkerBusy(thrown)) {
       const { retryAfterMs } = thrown;
       if (isNumber(retryAfterMs) && retryAfterMs >= 0) this.outbox.event([REFUSED, run.ticket, retryAfterMs]);

@@ -1,4 +1,6 @@
 // Turns what a task module exports into the tasks it offers.
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { TaskContext } from "./task-context.ts";
 
 export type TaskFunction = (input: unknown, context: TaskContext) => unknown;
@@ -35,26 +37,41 @@ function collect(from: object, functions: Map<string, TaskFunction>): void {
   }
 }
 
-/** Loads a task module. What it throws while loading says what to do, where there is something to do. */
+/**
+ * Loads a task module. TypeScript goes through `tsx`, installed beside the module, where Node does not run it by itself.
+ *
+ * @throws what the module throws while it loads; for TypeScript that nothing here can run, an error that says what to do
+ */
 export async function loadTaskModule(url: string): Promise<TaskModule> {
-  try {
-    return readTaskModule((await import(url)) as object);
-  } catch (error) {
-    if (isTypeScriptUnsupported(error, url)) {
-      throw new Error(
-        `Cannot load task module "${url}": Node ${process.versions.node} does not run TypeScript by itself; use Node 22.18 or newer, install "tsx", or give the compiled .js file`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
+  const isOwnBusiness = /\.[cm]?tsx?($|[?#])/.test(url) && !(process.features as { typescript?: unknown }).typescript;
+  return readTaskModule(isOwnBusiness ? await importTypeScript(url) : ((await import(url)) as object));
 }
 
-function isTypeScriptUnsupported(error: unknown, url: string): boolean {
-  return (
-    /\.[cm]?tsx?($|[?#])/.test(url) &&
-    typeof error === "object" &&
-    error !== null &&
-    Reflect.get(error, "code") === "ERR_UNKNOWN_FILE_EXTENSION"
+async function importTypeScript(url: string): Promise<object> {
+  let tsx: { tsImport(specifier: string, parent: string): Promise<object> };
+  try {
+    tsx = (await import(tsxUrl(url))) as typeof tsx;
+  } catch (error) {
+    // A loader that the program was started with may still know what to do.
+    if (hasLoader()) return (await import(url)) as object;
+    throw new Error(
+      `Cannot load task module "${fileURLToPath(url)}": Node ${process.versions.node} does not run TypeScript by itself; use Node 22.18 or newer, install "tsx", or give the compiled .js file`,
+      { cause: error },
+    );
+  }
+  return tsx.tsImport(url, url);
+}
+
+/** The module API of the `tsx` that is installed beside the file. `require.resolve` alone would find its CommonJS half. */
+function tsxUrl(url: string): string {
+  const require = createRequire(url);
+  const manifest = require.resolve("tsx/package.json");
+  const { exports } = require(manifest) as { exports: Record<string, { import?: { default?: string } }> };
+  return new URL(exports["./esm/api"]?.import?.default ?? "./dist/esm/api/index.mjs", pathToFileURL(manifest)).href;
+}
+
+function hasLoader(): boolean {
+  return /--(import|loader|experimental-loader|require)|-r\b/.test(
+    `${process.execArgv.join(" ")} ${process.env.NODE_OPTIONS ?? ""}`,
   );
 }

@@ -5,20 +5,22 @@
  *
  * @module
  */
-import { types } from "node:util";
+
 import { hostname } from "node:os";
+import { types } from "node:util";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
 import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, RUN, type WorkerEvent, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import { readOptions } from "../../protocol/options.ts";
 import { type MaybePacked, unpack } from "../../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../../protocol/plain-copy.ts";
-import { readOptions } from "../../protocol/options.ts";
+import { setUp } from "../../worker/begin.ts";
 import type { WorkerPort } from "../../worker/port.ts";
 import { refuseToStart, ServeLoop } from "../../worker/serve-loop.ts";
 import { loadTaskModule } from "../../worker/task-module.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
-import { structuredCopy } from "../structured-copy.ts";
 import { type ModuleOptions, moduleRules, moduleUrl, planOf, shownModule } from "../module-options.ts";
+import { structuredCopy } from "../structured-copy.ts";
 
 export type InlineOptions = ModuleOptions;
 
@@ -69,7 +71,8 @@ class InlineBackend implements Backend {
   }
 
   open(host: BackendHost): void {
-    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
+    if (this.#host !== undefined)
+      throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 
@@ -117,7 +120,7 @@ class InlineBackend implements Backend {
   async #load(port: InlinePort, workerId: string): Promise<void> {
     try {
       const module = await loadTaskModule(this.#url);
-      await module.setup?.(copy(this.#data));
+      await setUp(module, copy(this.#data));
       const { concurrency } = this.plan;
       const loop = new ServeLoop(port, { workerId, concurrency, module, runs: undefined });
       port.serve(loop);
@@ -205,7 +208,9 @@ function copyInputs(request: WorkerRequest & readonly [typeof RUN, ...unknown[]]
     const extra = extras === 0 ? 0 : extras[at]!;
     return extra !== 0 && extra.isChunk === true;
   };
-  const copies = unpack(inputs).map((input, at) => (isChunk(at) ? unpack(input as MaybePacked).map(copy) : copy(input)));
+  const copies = unpack(inputs).map((input, at) =>
+    isChunk(at) ? unpack(input as MaybePacked).map(copy) : copy(input),
+  );
   return [kind, names, tickets, ids, copies, extras];
 }
 

@@ -4,7 +4,9 @@
 export type ControlRequest = readonly number[] | number;
 
 /** What was asked, and of it what came back; or the ticket, and its first item that came back. */
-export type ControlReply = readonly [asked: readonly number[], got: readonly number[]] | readonly [ticket: number, from: number];
+export type ControlReply =
+  | readonly [asked: readonly number[], got: readonly number[]]
+  | readonly [ticket: number, from: number];
 
 /** What the guard thread is started with. */
 export interface GuardStart {

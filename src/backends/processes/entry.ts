@@ -35,6 +35,8 @@ const port: WorkerPort = {
   },
 };
 
+watch();
+
 /** Takes the next message: first what to start with, then requests. */
 let receive = (message: unknown): void => {
   const early: WorkerRequest[] = [];
@@ -45,7 +47,6 @@ let receive = (message: unknown): void => {
       isExiting = true;
       loop.outbox.flush(performance.now());
     });
-    watch();
     receive = (request) => loop.receive(request as WorkerRequest);
     for (const request of early) loop.receive(request);
   });

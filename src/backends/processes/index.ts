@@ -5,16 +5,16 @@
  *
  * @module
  */
-import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { availableParallelism, hostname } from "node:os";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, OUTPUT, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
-import { environment, positiveNumber, readOptions, type Rule, texts } from "../../protocol/options.ts";
+import { environment, positiveNumber, type Rule, readOptions, texts } from "../../protocol/options.ts";
 import type { WorkerStart } from "../../worker/begin.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
-import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule, typescriptArgs } from "../module-options.ts";
+import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule } from "../module-options.ts";
 import type { ControlReply, ControlRequest } from "./control.ts";
 import { decoder, encodeAny, encodeRequest } from "./wire.ts";
 
@@ -50,7 +50,7 @@ export function processes(module: string | URL, options?: ProcessesOptions): Bac
     data: given.data,
     env: { ...process.env, ...given.env },
     argv: given.argv ?? [],
-    execArgv: [...typescriptArgs(url), ...(given.execArgv ?? inheritedArgs()), ...limitFlags(given.resourceLimits)],
+    execArgv: [...(given.execArgv ?? inheritedArgs()), ...limitFlags(given.resourceLimits)],
   });
 }
 
@@ -67,7 +67,8 @@ const limits: Rule<Limits> = (value) =>
 
 function limitFlags(given: Limits | undefined): readonly string[] {
   const flags: string[] = [];
-  if (given?.maxOldGenerationSizeMb !== undefined) flags.push(`--max-old-space-size=${Math.ceil(given.maxOldGenerationSizeMb)}`);
+  if (given?.maxOldGenerationSizeMb !== undefined)
+    flags.push(`--max-old-space-size=${Math.ceil(given.maxOldGenerationSizeMb)}`);
   // V8's young generation is three semi-spaces.
   if (given?.maxYoungGenerationSizeMb !== undefined) {
     flags.push(`--max-semi-space-size=${Math.max(1, Math.floor(given.maxYoungGenerationSizeMb / 3))}`);
@@ -78,13 +79,17 @@ function limitFlags(given: Limits | undefined): readonly string[] {
 /** This process's Node options but for those that would make the child something else than a worker. */
 function inheritedArgs(): readonly string[] {
   const args: string[] = [];
-  for (let i = 0; i < process.execArgv.length; i++) {
-    const arg = process.execArgv[i]!;
-    if (/^(-e|--eval|-p|--print|-pe)$/.test(arg)) i++;
-    else if (!/^--(inspect|test|watch|input-type|check|eval|print|cpu-prof|heap-prof|prof)/.test(arg)) args.push(arg);
+  for (let at = 0; at < process.execArgv.length; at++) {
+    const arg = process.execArgv[at]!;
+    if (!NOT_FOR_WORKERS.test(arg)) args.push(arg);
+    // Whatever follows without a dash is the option's value.
+    else if (process.execArgv[at + 1]?.startsWith("-") === false) at++;
   }
   return args;
 }
+
+const NOT_FOR_WORKERS =
+  /^(-e|-p|-pe|-c|--(eval|print|check|inspect|test|watch|input-type|cpu-prof|heap-prof|prof|experimental-test)([-=].*)?)$/;
 
 const TRAITS: Traits = {
   startsWorkers: true,
@@ -134,7 +139,8 @@ class ProcessesBackend implements Backend {
   }
 
   open(host: BackendHost): void {
-    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
+    if (this.#host !== undefined)
+      throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 

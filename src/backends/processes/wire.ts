@@ -1,12 +1,12 @@
 // Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
 // V8's structured clone otherwise, which knows everything that can be copied.
 import { types } from "node:util";
-import { deserialize, StrictSerializer } from "../structured-copy.ts";
-import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
+import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
-import type { MaybePacked, Packed } from "../../protocol/packing.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import type { MaybePacked, Packed } from "../../protocol/packing.ts";
+import { deserialize, StrictSerializer } from "../structured-copy.ts";
 
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
 const UNMEASURED = 64 * 1024;
@@ -39,7 +39,9 @@ function decode(format: number, payload: Uint8Array): unknown {
     if (format === JSON_FORMAT) return JSON.parse(bytes.toString("utf8"));
     return deserialize(bytes);
   } catch (error) {
-    throw new ProtocolError(`Cannot read message: it begins with "${bytes.toString("latin1", 0, 40)}"`, { cause: error });
+    throw new ProtocolError(`Cannot read message: it begins with "${bytes.toString("latin1", 0, 40)}"`, {
+      cause: error,
+    });
   }
 }
 
@@ -68,7 +70,8 @@ function isSafeReply(reply: WorkerReply): boolean {
 }
 
 function areSafe(values: MaybePacked): boolean {
-  for (const value of Array.isArray(values) ? values : (values as Packed).cells) if (!safety.isSafe(value)) return false;
+  for (const value of Array.isArray(values) ? values : (values as Packed).cells)
+    if (!safety.isSafe(value)) return false;
   return true;
 }
 

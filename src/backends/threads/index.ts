@@ -5,14 +5,21 @@
  *
  * @module
  */
-import { hostname, availableParallelism } from "node:os";
-import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort, Worker, type WorkerOptions } from "node:worker_threads";
+import { availableParallelism, hostname } from "node:os";
+import {
+  MessageChannel,
+  type MessagePort,
+  type ResourceLimits,
+  receiveMessageOnPort,
+  Worker,
+  type WorkerOptions,
+} from "node:worker_threads";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
 import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
-import { environment, positiveNumber, readOptions, type Rule, texts } from "../../protocol/options.ts";
+import { environment, positiveNumber, type Rule, readOptions, texts } from "../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
-import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule, typescriptArgs } from "../module-options.ts";
+import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule } from "../module-options.ts";
 import type { ThreadStart } from "./entry.ts";
 
 export interface ThreadsOptions extends ModuleOptions {
@@ -42,22 +49,29 @@ export function threads(module: string | URL, options?: ThreadsOptions): Backend
     resourceLimits: limits,
   });
   const plan = planOf(given, ["thread", "local"], availableParallelism());
-  const execArgv = given.execArgv ?? process.execArgv;
   return new ThreadsBackend(plan, {
     url,
     data: given.data,
-    env: given.env === undefined ? undefined : { ...process.env, ...given.env },
+    env: given.env === undefined ? undefined : withoutMissing({ ...process.env, ...given.env }),
     argv: given.argv === undefined ? undefined : [...given.argv],
-    execArgv: [...typescriptArgs(url), ...execArgv],
-    isExecArgvOwn: given.execArgv !== undefined || typescriptArgs(url).length > 0,
+    execArgv: given.execArgv === undefined ? undefined : [...given.execArgv],
     resourceLimits: given.resourceLimits,
   });
+}
+
+/** A thread would get a missing variable as the text "undefined". */
+function withoutMissing(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 }
 
 const LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
 
 const limits: Rule<ResourceLimits> = (value) =>
-  readOptions("resourceLimits", value, Object.fromEntries(LIMITS.map((name) => [name, positiveNumber]))) as ResourceLimits;
+  readOptions(
+    "resourceLimits",
+    value,
+    Object.fromEntries(LIMITS.map((name) => [name, positiveNumber])),
+  ) as ResourceLimits;
 
 const TRAITS: Traits = {
   startsWorkers: true,
@@ -77,8 +91,7 @@ interface ThreadSettings {
   readonly data: unknown;
   readonly env: NodeJS.ProcessEnv | undefined;
   readonly argv: string[] | undefined;
-  readonly execArgv: string[];
-  readonly isExecArgvOwn: boolean;
+  readonly execArgv: string[] | undefined;
   readonly resourceLimits: ResourceLimits | undefined;
 }
 
@@ -105,7 +118,8 @@ class ThreadsBackend implements Backend {
   }
 
   open(host: BackendHost): void {
-    if (this.#host !== undefined) throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
+    if (this.#host !== undefined)
+      throw new ConfigError(`Cannot use backend ${this.name} with ${this.subject}: another pool has it`);
     this.#host = host;
   }
 
@@ -114,7 +128,12 @@ class ThreadsBackend implements Backend {
     const { port1, port2 } = new MessageChannel();
     let thread: Thread;
     try {
-      thread = { worker: this.#launch(workerId, shared, port2), port: port1, claims: new Claims(shared), error: undefined };
+      thread = {
+        worker: this.#launch(workerId, shared, port2),
+        port: port1,
+        claims: new Claims(shared),
+        error: undefined,
+      };
     } catch (error) {
       // `data` that cannot be copied, an option that Node refuses.
       port1.close();
@@ -168,7 +187,7 @@ class ThreadsBackend implements Backend {
   }
 
   #launch(workerId: string, claims: SharedArrayBuffer, port: MessagePort): Worker {
-    const { url, data, env, argv, execArgv, isExecArgvOwn, resourceLimits } = this.#settings;
+    const { url, data, env, argv, execArgv, resourceLimits } = this.#settings;
     const workerData: ThreadStart = { url, data, workerId, concurrency: this.plan.concurrency, claims, port };
     return new Worker(neighbour("entry", import.meta.url), {
       // Node reads options through their prototype.
@@ -178,7 +197,7 @@ class ThreadsBackend implements Backend {
       name: workerId,
       ...(env === undefined ? {} : { env }),
       ...(argv === undefined ? {} : { argv }),
-      ...(isExecArgvOwn ? { execArgv } : {}),
+      ...(execArgv === undefined ? {} : { execArgv }),
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     } as WorkerOptions);
   }

@@ -1,7 +1,7 @@
 // Rows under a header, as objects of strings: RFC 4180 by csv-parse, and tab-separated values, which know no quotes.
 import { type CsvError, type InfoRecord, type Options, type Parser, parse } from "csv-parse";
 import { messageOf, wrongUsage } from "../complaint.ts";
-import { BadInputError, type Draft } from "./item.ts";
+import { BadInputError, type Draft, toDraft } from "./item.ts";
 
 /** What must not grow without end when a quote is never closed. */
 const LONGEST_ROW = 64 * 1024 * 1024;
@@ -29,15 +29,7 @@ export async function* readCsv(
     const bytes = Math.max(size, info.bytes - previousEnd);
     previousEnd = Math.max(previousEnd + size, info.bytes);
     offset += bytes;
-    drafts.push({
-      value,
-      problem,
-      raw: raw.replaceAll(/^[\r\n]+|[\r\n]+$/g, ""),
-      bytes,
-      file,
-      line,
-      lastLine: info.lines,
-    });
+    drafts.push(toDraft(value, problem, raw.replaceAll(/^[\r\n]+|[\r\n]+$/g, ""), bytes, file, line, info.lines));
     line = info.lines + 1;
   };
   const options: Options = {

@@ -1,4 +1,4 @@
-import type { Draft } from "./item.ts";
+import { type Draft, toDraft } from "./item.ts";
 
 /** Puts `size` items into one, whose value is the array of theirs. An item that could not be read stays alone. */
 export async function* group(
@@ -26,15 +26,8 @@ export async function* group(
 
 function joined(drafts: readonly Draft[], separator: string): Draft {
   const [first] = drafts as [Draft];
-  const last = drafts.at(-1) ?? first;
-  const pieces = drafts.flatMap((draft, at) => (at === 0 ? [draft.raw] : [separator, draft.raw]));
-  return {
-    value: drafts.map((draft) => draft.value),
-    problem: undefined,
-    raw: Buffer.concat(pieces.map((piece) => Buffer.from(piece as string))),
-    bytes: drafts.reduce((sum, draft) => sum + draft.bytes, 0),
-    file: first.file,
-    line: first.line,
-    lastLine: last.lastLine,
-  };
+  const values = drafts.map((draft) => draft.value);
+  const raw = drafts.map((draft) => String(draft.raw)).join(separator);
+  const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
+  return toDraft(values, undefined, raw, bytes, first.file, first.line, drafts.at(-1)?.lastLine);
 }

@@ -98,7 +98,10 @@ function readSource(
 
 async function* numbered(batches: AsyncIterable<readonly Draft[]>): AsyncGenerator<readonly Item[]> {
   let seq = 0;
-  for await (const drafts of batches) yield drafts.map((draft) => ({ ...draft, seq: ++seq }));
+  for await (const drafts of batches) {
+    for (const draft of drafts) draft.seq = ++seq;
+    yield drafts;
+  }
 }
 
 function sum(sizes: readonly (number | undefined)[]): number {

@@ -18,8 +18,23 @@ export interface Item {
   readonly lastLine: number;
 }
 
-/** An item before it has its number. */
-export type Draft = Omit<Item, "seq">;
+/** An item before it has its number: `seq` is 0. */
+export interface Draft extends Omit<Item, "seq"> {
+  seq: number;
+}
+
+/** @param lastLine where it is another than `line` */
+export function toDraft(
+  value: unknown,
+  problem: BadInputError | undefined,
+  raw: string | Uint8Array,
+  bytes: number,
+  file: string | undefined,
+  line: number,
+  lastLine: number = line,
+): Draft {
+  return { seq: 0, value, problem, raw, bytes, file, line, lastLine };
+}
 
 /** A piece of the input that cannot be read as an item. The others are not affected. */
 export class BadInputError extends Error {

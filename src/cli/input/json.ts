@@ -1,5 +1,5 @@
 import { messageOf, wrongUsage } from "../complaint.ts";
-import type { Draft } from "./item.ts";
+import { type Draft, toDraft } from "./item.ts";
 import type { Source } from "./source.ts";
 
 /** One JSON document, read whole: each element of an array is an item, anything else is one item. */
@@ -7,15 +7,7 @@ export async function readJson(source: Source, signal: AbortSignal): Promise<rea
   const value = parse(source.name, await readAll(source, signal));
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   const bytes = (source.size ?? 0) / Math.max(1, values.length);
-  return values.map((element) => ({
-    value: element,
-    problem: undefined,
-    raw: JSON.stringify(element),
-    bytes,
-    file: undefined,
-    line: 0,
-    lastLine: 0,
-  }));
+  return values.map((element) => toDraft(element, undefined, JSON.stringify(element), bytes, undefined, 0));
 }
 
 async function readAll(source: Source, signal: AbortSignal): Promise<string> {

@@ -1,13 +1,10 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const LENGTH = 16;
 
 /** What an item is known by, wherever it stands in the input: a digest of its JSON with sorted keys. Equal items have equal keys. */
 export function keyOf(value: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify(value, sortKeys) ?? "null")
-    .digest("hex")
-    .slice(0, LENGTH);
+  return hash("sha256", JSON.stringify(value, sortKeys) ?? "null", "hex").slice(0, LENGTH);
 }
 
 function sortKeys(_name: string, value: unknown): unknown {

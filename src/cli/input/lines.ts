@@ -1,8 +1,5 @@
-import { isUtf8 } from "node:buffer";
-import { BadInputError, type Draft } from "./item.ts";
-import { NEWLINE, NUL, splitRecords, withoutMark } from "./records.ts";
-
-const CARRIAGE_RETURN = 0x0d;
+import { BadInputError, type Draft, toDraft } from "./item.ts";
+import { NEWLINE, NUL, splitRecords, type TextRecord } from "./records.ts";
 
 /** Every line is a string, the empty one too. A carriage return before the line's end belongs to the line's end. */
 export async function* readLines(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Draft[]> {
@@ -10,9 +7,8 @@ export async function* readLines(file: string, chunks: AsyncIterable<Buffer>): A
   for await (const records of splitRecords(chunks, NEWLINE)) {
     yield records.map((record) => {
       line++;
-      const marked = line === 1 ? withoutMark(record) : record;
-      const raw = marked.at(-1) === CARRIAGE_RETURN ? marked.subarray(0, -1) : marked;
-      return toDraft(file, line, raw, record.length + 1);
+      const isLong = typeof record === "string" && record.endsWith("\r");
+      return toText(file, line, isLong ? record.slice(0, -1) : record, Buffer.byteLength(record) + 1);
     });
   }
 }
@@ -21,11 +17,11 @@ export async function* readLines(file: string, chunks: AsyncIterable<Buffer>): A
 export async function* readNul(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Draft[]> {
   let position = 0;
   for await (const records of splitRecords(chunks, NUL)) {
-    yield records.map((record) => toDraft(file, ++position, record, record.length + 1));
+    yield records.map((record) => toText(file, ++position, record, Buffer.byteLength(record) + 1));
   }
 }
 
-function toDraft(file: string, line: number, raw: Buffer, bytes: number): Draft {
-  const problem = isUtf8(raw) ? undefined : new BadInputError(file, line, "text: it is not UTF-8");
-  return { value: raw.toString("utf8"), problem, raw, bytes, file, line, lastLine: line };
+function toText(file: string, line: number, raw: TextRecord, bytes: number): Draft {
+  if (typeof raw === "string") return toDraft(raw, undefined, raw, bytes, file, line);
+  return toDraft(undefined, new BadInputError(file, line, "text: it is not UTF-8"), raw, bytes, file, line);
 }

@@ -1,7 +1,6 @@
-import { isUtf8 } from "node:buffer";
 import { messageOf } from "../complaint.ts";
-import { BadInputError, type Draft } from "./item.ts";
-import { NEWLINE, splitRecords, withoutMark } from "./records.ts";
+import { BadInputError, type Draft, toDraft } from "./item.ts";
+import { NEWLINE, splitRecords } from "./records.ts";
 
 /** Every line is one JSON value; blank lines are none. A line that is no JSON is an item that has failed. */
 export async function* readNdjson(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Draft[]> {
@@ -11,26 +10,22 @@ export async function* readNdjson(file: string, chunks: AsyncIterable<Buffer>): 
     const drafts: Draft[] = [];
     for (const record of records) {
       line++;
-      const raw = line === 1 ? withoutMark(record) : record;
-      const text = raw.toString("utf8");
-      const bytes = record.length + 1;
-      if (text.trim() === "") {
-        skipped += bytes;
-        continue;
-      }
-      drafts.push({ ...parse(file, line, raw, text), raw, bytes: bytes + skipped, file, line, lastLine: line });
+      const bytes = Buffer.byteLength(record) + 1 + skipped;
       skipped = 0;
+      let value: unknown;
+      let problem: BadInputError | undefined;
+      try {
+        if (typeof record !== "string") throw new Error("it is not UTF-8");
+        value = JSON.parse(record);
+      } catch (error) {
+        if (typeof record === "string" && record.trim() === "") {
+          skipped = bytes;
+          continue;
+        }
+        problem = new BadInputError(file, line, `JSON: ${messageOf(error)}`, { cause: error });
+      }
+      drafts.push(toDraft(value, problem, record, bytes, file, line));
     }
     yield drafts;
-  }
-}
-
-function parse(file: string, line: number, raw: Buffer, text: string): Pick<Draft, "value" | "problem"> {
-  if (!isUtf8(raw)) return { value: undefined, problem: new BadInputError(file, line, "JSON: it is not UTF-8") };
-  try {
-    return { value: JSON.parse(text), problem: undefined };
-  } catch (error) {
-    const problem = new BadInputError(file, line, `JSON: ${messageOf(error)}`, { cause: error });
-    return { value: undefined, problem };
   }
 }

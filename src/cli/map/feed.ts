@@ -1,6 +1,7 @@
 // Gives items to a lazy map one by one, and keeps those that are on their way. What cannot be read goes another way.
 import type { Input } from "../input/index.ts";
 import type { Item } from "../input/item.ts";
+import type { Written } from "./results.ts";
 
 export interface FeedListener {
   onRead(item: Item): void;
@@ -12,33 +13,50 @@ export interface FeedListener {
   onError(error: unknown): void;
 }
 
+/** An item between its reading and its writing. */
+export interface OnItsWay {
+  readonly item: Item;
+  /** Once it is settled. */
+  written: Written | undefined;
+}
+
+/** However small the items are: more of them do not make workers busier, and each takes memory. */
+const MOST_ON_THEIR_WAY = 8192;
+
 export class Feed implements AsyncIterable<unknown> {
   readonly #input: Input;
   readonly #listener: FeedListener;
-  readonly #onTheirWay: Map<number, Item> = new Map();
+  readonly #most: number;
+  readonly #onTheirWay: Map<number, OnItsWay> = new Map();
   #isStopped = false;
   #interrupt: () => void = () => {};
+  #onRoom: () => void = () => {};
   #given = 0;
   #lastRead: Item | undefined;
 
-  constructor(input: Input, listener: FeedListener) {
+  /** @param window how many items may be on their way at least */
+  constructor(input: Input, listener: FeedListener, window = 0) {
     this.#input = input;
     this.#listener = listener;
+    this.#most = Math.max(MOST_ON_THEIR_WAY, window);
   }
 
-  /** The item that was given as the `index`-th, from 0. It is forgotten with `take`. */
-  get(index: number): Item | undefined {
+  /** What was given as the `index`-th, from 0, until it is taken. */
+  get(index: number): OnItsWay | undefined {
     return this.#onTheirWay.get(index);
   }
 
-  take(index: number): Item | undefined {
-    const item = this.#onTheirWay.get(index);
+  /** What was given as the `index`-th and is settled: it is forgotten here. */
+  take(index: number): OnItsWay | undefined {
+    const way = this.#onTheirWay.get(index);
+    if (way?.written === undefined) return undefined;
     this.#onTheirWay.delete(index);
-    return item;
+    this.#onRoom();
+    return way;
   }
 
   /** Those that were given and not taken back, in order. */
-  rest(): Iterable<Item> {
+  rest(): Iterable<OnItsWay> {
     return this.#onTheirWay.values();
   }
 
@@ -50,6 +68,7 @@ export class Feed implements AsyncIterable<unknown> {
   stop(): void {
     this.#isStopped = true;
     this.#interrupt();
+    this.#onRoom();
     this.#input.stop();
   }
 
@@ -66,8 +85,9 @@ export class Feed implements AsyncIterable<unknown> {
           if (item.problem) {
             await this.#listener.onBad(item, this.#given);
           } else {
-            this.#onTheirWay.set(this.#given++, item);
+            this.#onTheirWay.set(this.#given++, { item, written: undefined });
             yield item.value;
+            if (this.#onTheirWay.size >= this.#most) await this.#room();
           }
           if (this.#isStopped) return;
         }
@@ -76,6 +96,12 @@ export class Feed implements AsyncIterable<unknown> {
     } catch (error) {
       if (!this.#isStopped) this.#listener.onError(error);
     }
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
   }
 
   /** Undefined as soon as the feed is stopped; what the promise then does, a failure too, concerns nobody. */

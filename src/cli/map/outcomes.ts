@@ -14,61 +14,47 @@ export interface OutcomesPlan {
   isCut(error: unknown): boolean;
   /** What an item is said to have failed with. */
   explain(error: unknown): unknown;
-  onFailure(item: Item, error: unknown, result: Result): void;
+  onFailure(item: Item, error: unknown): void;
 }
 
 export class Outcomes {
   readonly #plan: OutcomesPlan;
-  readonly #settled: Map<number, Written> = new Map();
 
   constructor(plan: OutcomesPlan) {
     this.#plan = plan;
   }
 
   settled(record: Settled): void {
-    const item = this.#plan.feed.get(record.index);
-    if (!item || (!record.ok && this.#plan.isCut(record.error))) return;
-    const { attempt, workerId, queuedMs, runMs } = record;
-    const facts = { attempt, workerId, queuedMs, runMs };
-    const result: Result = record.ok
-      ? { ...facts, ok: true, value: record.value }
-      : { ...facts, ok: false, error: this.#plan.explain(record.error) };
-    this.#settled.set(record.index, this.#judge(item, result));
+    const { feed } = this.#plan;
+    const way = feed.get(record.index);
+    if (!way) return;
+    if (record.ok) {
+      way.written = this.#succeeded(way.item, record);
+    } else if (!this.#plan.isCut(record.error)) {
+      way.written = this.#failed(way.item, { ...record, error: this.#plan.explain(record.error) });
+    }
   }
 
   /** An item that never got to the pool. */
   unreadable(item: Item): Written {
-    return this.#judge(item, {
-      ok: false,
-      error: item.problem,
-      attempt: 0,
-      workerId: undefined,
-      queuedMs: 0,
-      runMs: 0,
-    });
+    const nothing = { attempt: 0, workerId: undefined, queuedMs: 0, runMs: 0 };
+    return this.#failed(item, { ...nothing, ok: false, error: item.problem });
   }
 
-  /** What is to be written for the `index`-th item; undefined where it was not finished. */
-  take(index: number): Written | undefined {
-    const written = this.#settled.get(index);
-    this.#settled.delete(index);
-    return written;
-  }
-
-  #judge(item: Item, result: Result): Written {
-    const { tally, format } = this.#plan;
-    if (!result.ok) {
-      tally.failed(item, result.error, result.runMs);
-      this.#plan.onFailure(item, result.error, result);
-      return { text: formatResult(format, item, result), isForAgain: true };
-    }
+  #succeeded(item: Item, result: Result): Written {
     try {
-      const text = formatResult(format, item, result);
-      tally.succeeded(item, result.runMs);
+      const text = formatResult(this.#plan.format, item, result);
+      this.#plan.tally.succeeded(item, result.runMs);
       return { text, isForAgain: false };
     } catch (error) {
       // A value without a form, such as a cycle, is a failure of this item alone.
-      return this.#judge(item, { ...result, ok: false, error });
+      return this.#failed(item, { ...result, ok: false, error });
     }
+  }
+
+  #failed(item: Item, result: Result): Written {
+    this.#plan.tally.failed(item, result.error, result.runMs);
+    this.#plan.onFailure(item, result.error);
+    return { text: formatResult(this.#plan.format, item, result), isForAgain: true };
   }
 }

@@ -74,15 +74,19 @@ class Run {
     const names = { name: basename(settings.task.module), ...WORKER_NAMES[settings.workers.backend] };
     this.#reporter = openReporter(settings.progress, standardError(), names, this.#startedAt);
     this.#slow = settings.timeout?.kind === "median" ? new SlowItems(settings.timeout.percent) : undefined;
-    this.#feed = new Feed(input, {
-      onRead: () => this.#progress.apply({ kind: "read", items: 1 }),
-      onBad: (item, before) => this.#results?.addUnreadable(item, this.#outcomes.unreadable(item), before),
-      onEnd: () => {
-        this.#isReadToEnd = true;
-        this.#progress.apply({ kind: "inputEnded" });
+    this.#feed = new Feed(
+      input,
+      {
+        onRead: () => this.#progress.apply({ kind: "read", items: 1 }),
+        onBad: (item, before) => this.#results?.addUnreadable(item, this.#outcomes.unreadable(item), before),
+        onEnd: () => {
+          this.#isReadToEnd = true;
+          this.#progress.apply({ kind: "inputEnded" });
+        },
+        onError: (error) => this.#fail("usage", `Cannot read the input: ${messageOf(error)}`, "drain"),
       },
-      onError: (error) => this.#fail("usage", `Cannot read the input: ${messageOf(error)}`, "drain"),
-    });
+      settings.window,
+    );
     this.#outcomes = new Outcomes({
       feed: this.#feed,
       tally: this.#tally,
@@ -142,9 +146,9 @@ class Run {
     this.#stop.listen({ onDrain: () => this.#drain(pool), onKill: () => this.#kill(pool) });
     try {
       for await (const { index } of pool.imap(task, this.#feed, this.#mapOptions())) {
-        const written = this.#outcomes.take(index);
-        const item = written && this.#feed.take(index);
-        if (item) await results.add(item, written);
+        const way = this.#feed.take(index);
+        const room = way?.written && results.add(way.item, way.written);
+        if (room) await room;
       }
       this.#writeUnfinished(results);
       await results.end();
@@ -184,12 +188,12 @@ class Run {
 
   /** What begins the lines that an item's task prints: the item, as one word of text. */
   #tagOf(index: number): string {
-    const item = this.#settings.isTagged ? this.#feed.get(index) : undefined;
-    return item === undefined ? "" : previewOf(item);
+    const way = this.#settings.isTagged ? this.#feed.get(index) : undefined;
+    return way === undefined ? "" : previewOf(way.item);
   }
 
   #writeUnfinished(results: Results): void {
-    for (const item of this.#feed.rest()) {
+    for (const { item } of this.#feed.rest()) {
       this.#tally.notFinished();
       results.addUnfinished(item);
     }

@@ -8,14 +8,17 @@ export const OUTPUT_FORMATS = ["value", "record", "raw"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** How one item ended. */
-export type Result = {
+export interface Result {
+  readonly ok: boolean;
+  readonly value?: unknown;
+  readonly error?: unknown;
   /** How often it was sent to a worker. */
   readonly attempt: number;
   /** Undefined where it never ran. */
   readonly workerId: string | undefined;
   readonly queuedMs: number;
   readonly runMs: number;
-} & ({ readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown });
+}
 
 /** The text or bytes for one item; undefined where nothing is written. Throws where the value has no form. */
 export function formatResult(format: OutputFormat, item: Item, result: Result): string | Uint8Array | undefined {
