@@ -9,18 +9,19 @@ export function structuredCopy(value: unknown): unknown {
   return deserialize(writer.releaseBuffer());
 }
 
+// Node's types leave these methods out; its documentation has them for subclasses.
+const writeView = Reflect.get(v8.DefaultSerializer.prototype, "_writeHostObject") as (view: ArrayBufferView) => void;
+const readView = Reflect.get(v8.DefaultDeserializer.prototype, "_readHostObject") as () => ArrayBufferView;
+
 /** Refuses shared memory, which would arrive as a copy of itself. */
 export class StrictSerializer extends v8.DefaultSerializer {
   _writeHostObject(view: ArrayBufferView): void {
     if (view.buffer instanceof SharedArrayBuffer) throw new Error("#<SharedArrayBuffer> could not be cloned");
-    const write = (
-      v8.DefaultSerializer.prototype as unknown as { _writeHostObject(this: unknown, view: ArrayBufferView): void }
-    )._writeHostObject;
-    write.call(this, view);
+    writeView.call(this, view);
   }
 }
 
-/** Reads what `v8.Serializer` wrote. Typed arrays get memory of their own; Node's class leaves them as views of the bytes. */
+/** Reads what a serializer wrote. Typed arrays get memory of their own; Node's class leaves them as views of the bytes. */
 export function deserialize(bytes: Buffer): unknown {
   const reader = new OwningDeserializer(bytes);
   reader.readHeader();
@@ -29,12 +30,11 @@ export function deserialize(bytes: Buffer): unknown {
 
 class OwningDeserializer extends v8.DefaultDeserializer {
   _readHostObject(): unknown {
-    const read = (v8.DefaultDeserializer.prototype as unknown as { _readHostObject(this: unknown): ArrayBufferView })
-      ._readHostObject;
-    const view = read.call(this);
+    const view = readView.call(this);
     if (Buffer.isBuffer(view)) return Buffer.from(view);
-    if (view instanceof DataView)
+    if (view instanceof DataView) {
       return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+    }
     return (view as Uint8Array).slice();
   }
 }

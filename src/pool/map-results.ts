@@ -129,8 +129,11 @@ export class ResultIterator implements MapSink, AsyncIterableIterator<unknown> {
 
   #serve(): void {
     while (this.#waiters.length > 0 && (this.#buffer.isReady || this.#isOver)) {
-      const { resolve, reject } = this.#waiters.shift()!;
-      (this.#buffer.isReady ? this.#take() : this.#last()).then(resolve, reject);
+      const waiter = this.#waiters.shift()!;
+      (this.#buffer.isReady ? this.#take() : this.#last()).then(
+        (result) => waiter.resolve(result),
+        (error: unknown) => waiter.reject(error),
+      );
     }
   }
 

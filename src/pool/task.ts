@@ -179,13 +179,14 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   }
 }
 
-// `await` takes a promise as it is only if its constructor is Promise itself; for a subclass it makes another promise and waits
-// three turns more.
-Object.defineProperty(Task.prototype, "constructor", { value: Promise, writable: true, configurable: true });
-
-// What `console.log` shows of a task.
-Object.defineProperty(Task.prototype, Symbol.for("nodejs.util.inspect.custom"), {
-  value(this: Task): string {
-    return this.toString();
+Object.defineProperties(Task.prototype as object, {
+  // `await` takes a promise as it is only if its constructor is Promise itself; for a subclass it makes another promise and waits
+  // three turns more.
+  constructor: { value: Promise, writable: true, configurable: true },
+  // What `console.log` shows of a task.
+  [Symbol.for("nodejs.util.inspect.custom")]: {
+    value(this: Task): string {
+      return this.toString();
+    },
   },
 });

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { manyhands, numbers, scratch, start, tasks } from "./program.ts";
 
-const { path } = scratch();
+const { path, file } = scratch();
 const map = (name: string, ...args: readonly string[]) => ["map", `${tasks}#${name}`, ...args];
 
 describe("an item that fails", { concurrency: 2 }, () => {
@@ -86,15 +86,16 @@ describe("--timeout", { concurrency: 2 }, () => {
 
 describe("--halt", { concurrency: 2 }, () => {
   it("soon finishes what runs, starts nothing more, and exits with 3", async () => {
-    const { status, lines, stderr } = await manyhands(
-      map("slow", "-j", "2", "--halt", "soon,done=1", "--window", "2"),
-      {
-        input: "50\n400\n60001\n60002\n60003\n",
-      },
-    );
-    assert.equal(status, 3, stderr);
-    // The second runs beside the first; a third may have begun before the first one's end was known.
-    assert.ok(lines.includes("50") && lines.includes("400") && lines.length <= 2, stderr);
+    const [one, two] = [path("gate-1"), path("gate-2")];
+    const running = start(map("waitFor", "-j", "2", "--in", "lines", "--halt", "soon,done=1", "--window", "2"));
+    running.child.stdin.write(`${one}\n${two}\n/never\n`);
+    await Promise.all([one, two].map((gate) => running.seen("stderr", new RegExp(`waits for ${gate}\n`))));
+    file("gate-1", "");
+    await running.seen("stdout", /gate-1/);
+    file("gate-2", "");
+    const { status, lines, stderr } = await running.ended;
+    assert.deepEqual([status, lines], [3, [JSON.stringify(one), JSON.stringify(two)]], stderr);
+    assert.ok(!stderr.includes("/never"), stderr);
     assert.match(stderr, /^2 ok, 0 failed, /m);
     assert.match(stderr, /^stopped by --halt soon,done=1$/m);
   });

@@ -156,16 +156,17 @@ function schedule(weather: Weather, dice: ReturnType<typeof random>): Act[] {
   return acts;
 }
 
-/** Kills a worker chosen at random, now and then. */
+/** Kills a worker chosen at random, now and then: the next one when all are up again. */
 function kill(pool: Pool<typeof tasks>, times: number, dice: ReturnType<typeof random>): { stop(): void } {
   let left = times;
   const timer = setInterval(() => {
-    const alive = pool.workers().filter(({ pid, state }) => pid !== undefined && state !== "starting");
-    const chosen = alive[dice.below(alive.length)];
-    if (chosen?.pid === undefined || left === 0) return;
+    const workers = pool.workers();
+    if (left === 0 || workers.length < 4 || workers.some(({ state }) => state === "starting")) return;
+    const { pid } = workers[dice.below(workers.length)] as { readonly pid?: number };
+    if (pid === undefined) return;
     left -= 1;
-    process.kill(chosen.pid, dice.chance(0.5) ? "SIGKILL" : "SIGSEGV");
-  }, 150);
+    process.kill(pid, dice.chance(0.5) ? "SIGKILL" : "SIGSEGV");
+  }, 50);
   return { stop: () => clearInterval(timer) };
 }
 

@@ -16,20 +16,15 @@ export interface EventsListener {
   tagOf(index: number): string;
 }
 
+/** A new pool counts from here, and the items of a map have consecutive ids in the order of the inputs. */
+const FIRST_ID = 1;
+
 /** @returns what stops it, after showing the rest */
 export function passOnEvents(pool: Pool, isVerbose: boolean, listener: EventsListener): () => void {
   const prints = new Prints((lines) => listener.print(lines));
   const retried = new Set<TaskId>();
-  // Items of a map have consecutive ids, and the first one starts first.
-  let firstId: number | undefined;
-  const unlistenStart = pool.on("taskStarted", ({ id }) => {
-    firstId = Number(id);
-    unlistenStart();
-  });
-  const tagOf = (id: TaskId | undefined) =>
-    id === undefined || firstId === undefined ? "" : listener.tagOf(Number(id) - firstId);
+  const tagOf = (id: TaskId | undefined) => (id === undefined ? "" : listener.tagOf(Number(id) - FIRST_ID));
   const removers = [
-    unlistenStart,
     pool.on("output", ({ workerId, taskId, stream, text }) => {
       prints.add({ workerId, stream, text, tag: tagOf(taskId) });
     }),

@@ -5,7 +5,7 @@ import { describe } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { NotSerializableError } from "../../index.ts";
 import { cloneable, plain, uncloneable } from "../specimens.ts";
-import { it, openPool, range, rejectionOf, sharedPool } from "../stage.ts";
+import { closedGate, it, openPool, range, rejectionOf, scratch, sharedPool, started, until } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function values(subject: Subject): void {
@@ -191,6 +191,26 @@ export function values(subject: Subject): void {
         assert.equal(small.toString(), "small");
         assert.equal(Buffer.from("another").toString(), "another");
         assert.equal(await pool.run("echo", "next"), "next");
+      });
+
+      it("a transferred buffer that waits behind a long task arrives whole", async (t) => {
+        const pool = openPool(t, subject);
+        // Short tasks first, so that the pool has reason to send ahead.
+        await Promise.all(range(100).map((n) => pool.run("echo", n)));
+        const gate = closedGate(scratch(t));
+        const held = pool.run("hold", gate);
+        const buffers = range(5).map((n) => new Uint8Array([n]).buffer);
+        const back = Promise.all(buffers.map((buffer) => pool.run("echo", buffer, { transfer: [buffer] })));
+        await Promise.race([started(held), back]);
+
+        await until(() => pool.workers()[0]?.sentAhead === 0, "what waits to be taken back");
+        gate.open();
+
+        assert.deepEqual(
+          (await back).map((buffer) => new Uint8Array(buffer as ArrayBuffer)[0]),
+          range(5),
+        );
+        await held;
       });
 
       it("a transferred buffer beside many tasks of the same tick", async () => {
