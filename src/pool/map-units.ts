@@ -1,7 +1,7 @@
 // What a map sends: single items, and chunks of several. They know how they stand; what is to be done with an item is the map's.
 import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type TaskExtras, type WorkerEvent } from "../protocol/messages.ts";
 import { pack, unpack } from "../protocol/packing.ts";
-import { errorOf } from "./engine.ts";
+import { errorOf } from "./endings.ts";
 import type { Ending, RunFacts, Unit } from "./unit.ts";
 import { usualExtras } from "./unit.ts";
 import type { WorkerView } from "./worker-view.ts";

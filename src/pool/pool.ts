@@ -452,9 +452,7 @@ export class Pool<M extends object = AnyTasks> {
       state: this.#state === "open" && engine.isPaused ? "paused" : this.#state,
       queued: engine.queued,
       running: engine.running,
-      done: engine.done,
-      failed: engine.failed,
-      cancelled: engine.cancelled,
+      ...engine.counts,
       workers: engine.workerCount,
     };
   }
@@ -540,9 +538,10 @@ export class Pool<M extends object = AnyTasks> {
     return { transferList: transfer, signal, label, timeoutMs, deadlineMs };
   }
 
-  #profile(given: GivenCommon & { readonly deadlineMs?: number | undefined }, series: number): Profile {
+  #profile(given: GivenCommon & Partial<Pick<GivenRun, "deadlineMs" | "transfer">>, series: number): Profile {
     const options = this.#options;
-    const atMostOnce = given.atMostOnce ?? options.atMostOnce ?? false;
+    // What has moved is not here to be sent again.
+    const atMostOnce = given.transfer !== undefined || (given.atMostOnce ?? options.atMostOnce ?? false);
     return {
       series,
       retries: atMostOnce ? 0 : (given.retries ?? options.retries ?? -1),

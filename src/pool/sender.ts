@@ -14,19 +14,15 @@ export interface Sending {
   readonly priority: number;
 }
 
-export interface SenderHooks {
-  /** The task's input cannot be copied. Nothing of it was sent. */
-  onUnsendable(sending: Sending, error: unknown): void;
-  /** The task's input has moved and is not here any more. */
-  onMoved(sending: Sending): void;
-}
+/** Called when a task's input cannot be copied; nothing of it was sent. */
+export type OnUnsendable = (sending: Sending, error: unknown) => void;
 
 export class Sender {
   readonly #copier = new PlainCopier(types.isProxy);
-  readonly #hooks: SenderHooks;
+  readonly #onUnsendable: OnUnsendable;
 
-  constructor(hooks: SenderHooks) {
-    this.#hooks = hooks;
+  constructor(onUnsendable: OnUnsendable) {
+    this.#onUnsendable = onUnsendable;
   }
 
   /** Sends the tasks in order, in as few messages as may be. */
@@ -57,9 +53,8 @@ export class Sender {
     const transfer = sendings[0]!.unit.transferList;
     try {
       backend.send(worker, toRequest(sendings, backend.traits.copiesEach ? inputs : pack(inputs)), transfer);
-      if (transfer !== undefined && backend.traits.transfers) this.#hooks.onMoved(sendings[0]!);
     } catch (error) {
-      if (sendings.length === 1) this.#hooks.onUnsendable(sendings[0]!, error);
+      if (sendings.length === 1) this.#onUnsendable(sendings[0]!, error);
       else for (const one of sendings) this.#post(backend, worker, [one], [one.unit.input]);
     }
   }

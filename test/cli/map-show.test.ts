@@ -220,6 +220,13 @@ describe("--dry-run", { concurrency: 2 }, () => {
     assert.deepEqual([status, lines.length], [1, 1]);
     assert.match(stderr, /^manyhands: Cannot read stdin line 2 as JSON: /);
   });
+  it("stops when its reader goes away, and says when its input breaks off", async () => {
+    const gone = await bash('yes 1 | manyhands map ./tasks.mjs#echo --dry-run | head -n 1; echo "${PIPESTATUS[1]}"');
+    assert.deepEqual([gone.lines.at(-1), gone.stderr], ["141", ""]);
+    const broken = await manyhands(map("echo", "--dry-run", "/proc/self/mem"));
+    assert.equal(broken.status, 2);
+    assert.match(broken.stderr, /^manyhands: Cannot read the input: EIO[^\n]*\n$/);
+  });
   it("leaves the output alone", async () => {
     const output = file("kept", "old");
     await manyhands(map("echo", "--dry-run", "-o", output), { input: "1" });

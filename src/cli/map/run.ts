@@ -1,10 +1,8 @@
 // One run of `manyhands map`, from its settings to its exit status.
-
 import { basename } from "node:path";
-import type { ImapOptions, Pool } from "../../index.ts";
+import type { Pool } from "../../index.ts";
 import { Failures } from "../../observe/failures.ts";
 import { Progress } from "../../observe/progress.ts";
-import { summarize } from "../../observe/summary.ts";
 import { Complaint, messageOf } from "../complaint.ts";
 import { type Ending, exitCodeOf } from "../exit-codes.ts";
 import type { HaltRule } from "../grammar/halt.ts";
@@ -12,11 +10,11 @@ import { type Input, openInput } from "../input/index.ts";
 import { formatDuration } from "../output/numbers.ts";
 import { openReporter, type Reporter } from "../output/reporter.ts";
 import { openFileSink, openStandardOutput } from "../output/sink.ts";
-import { renderSummary } from "../output/summary-text.ts";
-import { standardError } from "../output/terminal.ts";
-import { describeContinuation } from "./continuation.ts";
+import { roomOnStandardError, standardError } from "../output/terminal.ts";
+import { closingLines } from "./closing.ts";
 import { dryRun } from "./dry-run.ts";
 import { Feed } from "./feed.ts";
+import { mapOptions } from "./map-options.ts";
 import { Outcomes } from "./outcomes.ts";
 import { passOnEvents } from "./pool-events.ts";
 import { Results } from "./results.ts";
@@ -78,7 +76,11 @@ class Run {
       input,
       {
         onRead: () => this.#progress.apply({ kind: "read", items: 1 }),
-        onBad: (item, before) => this.#results?.addUnreadable(item, this.#outcomes.unreadable(item), before),
+        onBad: (item, before) => {
+          const written = this.#outcomes.unreadable(item);
+          if (settings.isDryRun) this.#say(messageOf(item.problem));
+          return this.#results?.addUnreadable(item, written, before);
+        },
         onEnd: () => {
           this.#isReadToEnd = true;
           this.#progress.apply({ kind: "inputEnded" });
@@ -101,9 +103,11 @@ class Run {
 
   /** Shows what would run. */
   async rehearse(): Promise<number> {
+    this.#stop.listen({ onDrain: () => this.#feed.stop(), onKill: () => {} });
     const output = openStandardOutput((error) => this.#onOutputError("standard output", error));
-    const unreadable = await dryRun(this.#settings, this.#input, output, (item) => this.#say(messageOf(item.problem)));
-    return this.#exitCode(unreadable > 0);
+    await dryRun(this.#settings.task, this.#feed, output);
+    for (const note of this.#notes) this.#say(note);
+    return this.#exitCode(this.#failures.count > 0);
   }
 
   async perform(): Promise<number> {
@@ -111,6 +115,7 @@ class Run {
     const starting = new AbortController();
     this.#stop.listen({ onDrain: () => starting.abort(), onKill: () => {} });
     const unlisten = listenForSignals(this.#stop, graceMs, (signal) => this.#onSignal(signal));
+    const limit = this.#limitTime();
     try {
       const started = await startPool(task, workers, starting.signal);
       this.#pool = started.pool;
@@ -124,6 +129,7 @@ class Run {
       if (error instanceof Complaint || !starting.signal.aborted) throw error;
     } finally {
       unlisten();
+      clearTimeout(limit);
       this.#stop.end();
       this.#reporter.end(performance.now(), () => this.#progress.view(performance.now()));
     }
@@ -135,7 +141,6 @@ class Run {
   async #pump(pool: Pool, task: string): Promise<void> {
     const results = this.#results as Results;
     const ticking = setInterval(() => this.#tick(pool), TICK_MS);
-    const limit = this.#limitTime();
     const unlisten = passOnEvents(pool, this.#settings.isVerbose, {
       print: (text) => this.#reporter.print(text),
       say: (text) => this.#say(text),
@@ -144,35 +149,20 @@ class Run {
     });
     this.#slow?.watch(pool);
     this.#stop.listen({ onDrain: () => this.#drain(pool), onKill: () => this.#kill(pool) });
+    const options = mapOptions(this.#settings, (record) => this.#outcomes.settled(record));
     try {
-      for await (const { index } of pool.imap(task, this.#feed, this.#mapOptions())) {
+      for await (const { index } of pool.imap(task, this.#feed, options)) {
         const way = this.#feed.take(index);
-        const room = way?.written && results.add(way.item, way.written);
+        const room = (way?.written && results.add(way.item, way.written)) ?? roomOnStandardError();
         if (room) await room;
       }
       this.#writeUnfinished(results);
       await results.end();
     } finally {
       clearInterval(ticking);
-      clearTimeout(limit);
       this.#slow?.end();
       unlisten();
     }
-  }
-
-  #mapOptions(): ImapOptions & { readonly onError: "collect" } {
-    const { isOrdered, window, retries, retryDelayMs, timeout } = this.#settings;
-    return {
-      ordered: isOrdered,
-      onError: "collect",
-      onSettled: (record) => this.#outcomes.settled(record),
-      ...(window === undefined ? {} : { window }),
-      ...(retries === undefined ? {} : { retries }),
-      ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
-      ...(timeout?.kind === "fixed" ? { timeoutMs: timeout.ms } : {}),
-      // A time limit of its own needs each item to have a start of its own.
-      ...(timeout?.kind === "median" ? { chunkSize: 1 } : {}),
-    };
   }
 
   async #openResults(): Promise<Results> {
@@ -249,11 +239,10 @@ class Run {
   #limitTime(): NodeJS.Timeout | undefined {
     const { maxTimeMs, graceMs } = this.#settings;
     if (maxTimeMs === undefined) return undefined;
-    const left = maxTimeMs - (performance.now() - this.#startedAt);
     return setTimeout(() => {
       this.#notes.push(`stopped by --max-time ${formatDuration(maxTimeMs)}`);
       this.#stop.drain("incomplete", graceMs);
-    }, left);
+    }, maxTimeMs);
   }
 
   #onSignal(signal: string): void {
@@ -287,17 +276,17 @@ class Run {
     const { endings } = this.#stop;
     // Nobody reads the results any more; who closed the pipe wants to hear nothing.
     if (endings.size === 1 && endings.has("brokenPipe")) return;
-    const summary = summarize(this.#progress.view(performance.now()), this.#failures, this.#tally.unfinished);
-    const continuation = describeContinuation({
+    const lines = closingLines({
       settings: this.#settings,
-      again: this.#input.again,
       flags: this.#flags,
-      failed: summary.failed,
-      unfinished: summary.unfinished,
-      lastRead: this.#feed.lastRead,
+      input: this.#input,
+      view: this.#progress.view(performance.now()),
+      failures: this.#failures,
+      unfinished: this.#tally.unfinished,
+      notes: this.#notes,
+      feed: this.#feed,
       isReadToEnd: this.#isReadToEnd,
     });
-    const lines = this.#settings.isQuiet ? this.#notes : [...renderSummary(summary), ...this.#notes, ...continuation];
     for (const line of lines) this.#reporter.print(`${line}\n`);
   }
 

@@ -48,7 +48,11 @@ export class SlowItems {
       if (now - startedAt <= limitMs) continue;
       this.#startedAt.delete(taskId);
       const message = `Task took longer than ${this.#percent}% of the median, ${Math.ceil(limitMs)} ms`;
-      pool.cancel(taskId, new TaskTimeoutError(message, { taskId, timeoutMs: limitMs }));
+      try {
+        pool.cancel(taskId, new TaskTimeoutError(message, { taskId, timeoutMs: limitMs }));
+      } catch {
+        // It ended meanwhile.
+      }
     }
   }
 }

@@ -15,6 +15,19 @@ export function standardError(): Terminal {
   };
 }
 
+/** Where standard error is read slowly: resolves when it has room for more. */
+export function roomOnStandardError(): Promise<void> | undefined {
+  const { stderr } = process;
+  if (!stderr.writableNeedDrain || stderr.destroyed) return undefined;
+  return new Promise((resolve) => {
+    const done = () => {
+      stderr.off("drain", done).off("error", done).off("close", done);
+      resolve();
+    };
+    stderr.on("drain", done).on("error", done).on("close", done);
+  });
+}
+
 /** Resolves when standard error has taken what was given to it. */
 export async function flushStandardError(): Promise<void> {
   const { stderr } = process;

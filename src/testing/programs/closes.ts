@@ -17,6 +17,8 @@ const events = [
 ];
 const listeners = (): number => events.reduce((sum, name) => sum + process.listenerCount(name), 0);
 const resources = (): string[] => process.getActiveResourcesInfo().toSorted();
+// What loading the modules took is let go of.
+await delay(20);
 const before = { listeners: listeners(), resources: resources() };
 
 const pool = await subjectPool({ size: 2 });

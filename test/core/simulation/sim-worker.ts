@@ -20,7 +20,7 @@ export interface Surroundings {
   /** From now on everything that is begun or hangs ends well. */
   readonly isCalm: boolean;
   now(): number;
-  after(ms: number, act: () => void): void;
+  at(instant: number, act: () => void): void;
   begun(sending: Sending): void;
   arrived(worker: SimWorker, answers: readonly Answer[]): void;
   died(worker: SimWorker): void;
@@ -66,7 +66,7 @@ export class SimWorker {
     this.#receive(() => {
       const run = this.#runs.get(ticket);
       if (run === undefined || this.#around.dice.chance(0.4)) return;
-      this.#around.after(durationOf(this.#around.scenario, this.#around.dice) / 10, () => this.#end(run, { failure: "thrown" }));
+      this.#after(() => this.#end(run, { failure: "thrown" }));
     });
   }
 
@@ -90,7 +90,7 @@ export class SimWorker {
 
   kill(): void {
     if (!this.#around.isCalm && this.#around.dice.chance(this.ground.ignoresKill)) return;
-    this.#around.after(this.#latency(), () => this.die());
+    this.#around.at(this.#around.now() + this.#latency(), () => this.die());
   }
 
   /** Taken back by shared memory, so also while it is dead, and while it loops. */
@@ -206,7 +206,7 @@ export class SimWorker {
 
   #post(answer: Answer): void {
     this.#outbox.push(answer);
-    if (this.#outbox.length === 1) this.#around.after(this.ground.gatherMs, () => this.#flush());
+    if (this.#outbox.length === 1) this.#around.at(this.#around.now() + this.ground.gatherMs, () => this.#flush());
   }
 
   #flush(): void {
@@ -218,29 +218,30 @@ export class SimWorker {
     this.#arrive(() => this.#around.arrived(this, answers));
     const { dice, scenario } = this.#around;
     if (dice.chance(scenario.answersTwice)) {
-      this.#around.after(durationOf(scenario, dice), () => this.#around.arrived(this, answers.filter(isFinal)));
+      this.#around.at(this.#lastArrivalAt + durationOf(scenario, dice), () => {
+        this.#around.arrived(this, answers.filter(isFinal));
+      });
     }
   }
 
   #after(act: () => void): void {
-    this.#around.after(durationOf(this.#around.scenario, this.#around.dice), () => {
+    const { scenario, dice } = this.#around;
+    this.#around.at(this.#around.now() + durationOf(scenario, dice), () => {
       if (!this.isDead) act();
     });
   }
 
   /** In the order of sending. */
   #receive(act: () => void): void {
-    const now = this.#around.now();
-    this.#lastDeliveryAt = Math.max(this.#lastDeliveryAt, now + this.#latency());
-    this.#around.after(this.#lastDeliveryAt - now, () => {
+    this.#lastDeliveryAt = Math.max(this.#lastDeliveryAt, this.#around.now() + this.#latency());
+    this.#around.at(this.#lastDeliveryAt, () => {
       if (!this.isDead) act();
     });
   }
 
   #arrive(act: () => void): void {
-    const now = this.#around.now();
-    this.#lastArrivalAt = Math.max(this.#lastArrivalAt, now + this.#latency());
-    this.#around.after(this.#lastArrivalAt - now, act);
+    this.#lastArrivalAt = Math.max(this.#lastArrivalAt, this.#around.now() + this.#latency());
+    this.#around.at(this.#lastArrivalAt, act);
   }
 
   #latency(): number {
