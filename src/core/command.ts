@@ -31,6 +31,4 @@ export type Command =
       readonly reason: SettleReason;
       readonly cause: unknown;
     }
-  /** The task begins to run; only where starts are reported. */
-  | { readonly type: "started"; readonly slot: number; readonly worker: number }
   | { readonly type: "backendFailed"; readonly backend: number; readonly cause: unknown };

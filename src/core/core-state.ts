@@ -48,8 +48,8 @@ export class CoreState {
   commands: Command[] = [];
   isPaused = false;
   isClosing = false;
-  /** Whether `started` commands are wanted. */
-  reportsStarts = false;
+  /** Told of each task that begins, at once: a command would come after the answer of a short one. */
+  onStarted: ((slot: number, worker: number) => void) | undefined;
   readonly #workerAlarms: IndexedHeap = new IndexedHeap();
 
   constructor(options: CoreOptions) {

@@ -133,7 +133,7 @@ export function startDue(core: CoreState, worker: WorkerRecord, now: number): vo
     if (slot < 0) return;
     const { timeoutMs } = core.table.profile[slot]!;
     if (timeoutMs > 0) core.taskAlarms.set(slot, now + timeoutMs);
-    if (core.reportsStarts) core.commands.push({ type: "started", slot, worker: worker.key });
+    core.onStarted?.(slot, worker.key);
   }
 }
 

@@ -147,8 +147,9 @@ export class Scheduler {
     return { worker: workers[table.worker[slot]!]!.key, ticket: table.ticket[slot]! };
   }
 
-  set reportsStarts(wanted: boolean) {
-    this.#core.reportsStarts = wanted;
+  /** Told of each task that begins; undefined while nobody wants to know. It must not call back. */
+  set onStarted(listener: ((slot: number, worker: number) => void) | undefined) {
+    this.#core.onStarted = listener;
   }
 
   nextWakeup(): number {

@@ -56,8 +56,8 @@ export class TaskTable {
   lane: Int8Array = new Int8Array(64);
   /** Sendings so far. */
   attempts: Uint32Array = new Uint32Array(64);
-  charged: Uint16Array = new Uint16Array(64);
-  losses: Uint16Array = new Uint16Array(64);
+  charged: Uint32Array = new Uint32Array(64);
+  losses: Uint32Array = new Uint32Array(64);
   worker: Int32Array = new Int32Array(64);
   ticket: Int32Array = new Int32Array(64);
   readonly profile: Profile[] = [];
@@ -103,8 +103,8 @@ export class TaskTable {
     this.next = grown(this.next, new Int32Array(length));
     this.lane = grown(this.lane, new Int8Array(length));
     this.attempts = grown(this.attempts, new Uint32Array(length));
-    this.charged = grown(this.charged, new Uint16Array(length));
-    this.losses = grown(this.losses, new Uint16Array(length));
+    this.charged = grown(this.charged, new Uint32Array(length));
+    this.losses = grown(this.losses, new Uint32Array(length));
     this.worker = grown(this.worker, new Int32Array(length));
     this.ticket = grown(this.ticket, new Int32Array(length));
   }

@@ -37,9 +37,6 @@ export class CommandRunner {
       case "retrying":
         this.#retrying(command);
         break;
-      case "started":
-        this.#started(command.slot, command.worker);
-        break;
       case "abort":
         this.#ledger.workers.get(command.worker)?.backend.send(command.worker, [ABORT, command.ticket]);
         break;
@@ -90,6 +87,7 @@ export class CommandRunner {
       });
     }
     this.#sendingTo = view;
+    this.#ledger.tellStarted();
     this.#sender.send(view.backend, key, sendings);
     this.#sendingTo = undefined;
   }
@@ -111,14 +109,6 @@ export class CommandRunner {
     if (view === undefined) return;
     const got = view.backend.recall(key, tickets);
     if (got !== undefined) this.#ledger.scheduler.recalled(performance.now(), key, tickets, got);
-  }
-
-  #started(slot: number, key: number): void {
-    const unit = this.#ledger.units[slot];
-    const view = this.#ledger.workers.get(key);
-    if (unit === undefined || view === undefined) return;
-    const attempt = this.#ledger.scheduler.attemptOf(slot);
-    this.#ledger.events.emit("taskStarted", { id: unit.id, name: unit.name, attempt, workerId: view.id });
   }
 
   #settle(command: Command & { readonly type: "settle" }): void {

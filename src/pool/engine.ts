@@ -364,7 +364,7 @@ export class Engine {
   }
 
   set reportsStarts(isWanted: boolean) {
-    this.#scheduler.reportsStarts = isWanted;
+    this.#ledger.reportsStarts = isWanted;
   }
 }
 

@@ -94,9 +94,11 @@ export class Inbox {
       if (unit.isChunk === true) view.done--;
       else this.#ledger.done++;
       unit.slot = -1;
+      this.#ledger.tellStarted();
       unit.completed(values[at], facts);
       if (isHeard) this.#ledger.tellSettled(unit, "completed", undefined, facts);
     }
+    this.#ledger.tellStarted();
     this.#pulse.schedule();
   }
 

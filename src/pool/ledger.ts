@@ -26,6 +26,8 @@ export class Ledger {
   failed = 0;
   cancelled = 0;
 
+  readonly #started: PoolEvents["taskStarted"][] = [];
+
   constructor(options: CoreOptions) {
     this.scheduler = new Scheduler(options);
   }
@@ -52,7 +54,28 @@ export class Ledger {
     if (unit.isChunk !== true) this.#emitSettled(unit.id, unit.name, outcome, error, facts);
   }
 
+  /** Whether somebody wants to know when tasks begin. */
+  set reportsStarts(isWanted: boolean) {
+    // Noted where it happens, told where listeners may do what they like.
+    this.scheduler.onStarted = isWanted ? (slot, worker) => this.#noteStarted(slot, worker) : undefined;
+  }
+
+  #noteStarted(slot: number, key: number): void {
+    const unit = this.units[slot];
+    const worker = this.workers.get(key);
+    if (unit === undefined || worker === undefined || unit.isChunk === true) return;
+    const { id, name } = unit;
+    this.#started.push({ id, name, attempt: this.scheduler.attemptOf(slot), workerId: worker.id });
+  }
+
+  /** Tells the listeners what has begun since the last call; always before what became of it. */
+  tellStarted(): void {
+    if (this.#started.length === 0) return;
+    for (const started of this.#started.splice(0)) this.events.emit("taskStarted", started);
+  }
+
   #emitSettled(id: TaskId, name: string, outcome: Outcome, error: unknown, facts: RunFacts): void {
+    this.tellStarted();
     if (!this.events.has("taskSettled")) return;
     this.events.emit("taskSettled", {
       id,

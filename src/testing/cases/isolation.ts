@@ -123,22 +123,27 @@ export function isolation(subject: Subject): void {
     });
 
     if (traits.canKill) {
-      it("a kill for one task's timeout sends its neighbours again, charging them nothing", async (t) => {
-        const directory = scratch(t);
-        const gate = closedGate(directory);
-        const pool = openPool(t, subject, { size: 1, concurrency: 3, pool: { abortGraceMs: 10, retries: 0 } });
-        const neighbours = range(2).map((n) => pool.run("hold", { gate: gate.gate, value: n }));
-        await Promise.all(neighbours.map(started));
+      for (const count of [1, 2]) {
+        it(`a kill for one task's timeout sends its neighbours (${count}) again, charging them nothing`, async (t) => {
+          const gate = closedGate(scratch(t));
+          const pool = openPool(t, subject, {
+            size: 1,
+            concurrency: count + 1,
+            pool: { abortGraceMs: 10, retries: 0 },
+          });
+          const neighbours = range(count).map((n) => pool.run("hold", { gate: gate.gate, value: n }));
+          await Promise.all(neighbours.map(started));
 
-        await rejectionOf(TaskTimeoutError, pool.run("spinLater", undefined, { timeoutMs: 50 }));
-        gate.open();
+          await rejectionOf(TaskTimeoutError, pool.run("spinLater", undefined, { timeoutMs: 50 }));
+          gate.open();
 
-        assert.deepEqual(await Promise.all(neighbours), [0, 1]);
-        assert.deepEqual(
-          neighbours.map(({ attempt }) => attempt),
-          [2, 2],
-        );
-      });
+          assert.deepEqual(await Promise.all(neighbours), range(count));
+          assert.deepEqual(
+            neighbours.map(({ attempt }) => attempt),
+            range(count).map(() => 2),
+          );
+        });
+      }
     }
   });
 }

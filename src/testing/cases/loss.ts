@@ -107,6 +107,23 @@ export function loss(subject: Subject): void {
       assertAllSettledOnce(pool, times, 60);
     });
 
+    it("charges none of several tasks that ran on a lost worker: each goes again alone", async (t) => {
+      const directory = scratch(t);
+      const seen = witness(directory);
+      const gate = closedGate(directory);
+      const pool = openPool(t, subject, { size: 1, concurrency: 3, pool: { retries: 0 } });
+      const neighbours = range(2).map((n) => pool.run("hold", { gate: gate.gate, value: n }));
+      await Promise.all(neighbours.map(started));
+
+      const poison = rejectionOf(WorkerLostError, pool.run("recordAndExit", { file: seen.file, line: "ran", code: 8 }));
+      await seen.until(1);
+      gate.open();
+
+      assert.equal((await poison).exitCode, 8);
+      assert.deepEqual(await Promise.all(neighbours), [0, 1]);
+      assert.deepEqual(seen.lines(), ["ran", "ran"]);
+    });
+
     it("a poison item of a map condemns only itself", async (t) => {
       const pool = openPool(t, subject, { size: 2, pool: { retries: 0 } });
       const items = range(60).map((n) => ({ n, bad: n === 11 || n === 42 }));
