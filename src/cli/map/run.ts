@@ -158,6 +158,7 @@ class Run {
       }
       this.#writeUnfinished(results);
       await results.end();
+      this.#sample(pool);
     } finally {
       clearInterval(ticking);
       this.#slow?.end();
@@ -190,17 +191,18 @@ class Run {
   }
 
   #tick(pool: Pool): void {
-    const workers = pool.workers();
-    const busy = workers.filter(({ running }) => running > 0).length;
-    const { running } = pool.snapshot();
-    this.#progress.apply({
-      kind: "sampled",
-      running,
-      workers: workers.length,
-      busyShare: busy / Math.max(1, workers.length),
-    });
+    this.#sample(pool);
     const now = performance.now();
     this.#reporter.tick(now, () => this.#progress.view(now));
+  }
+
+  /** Notes what the workers do at this moment. */
+  #sample(pool: Pool): void {
+    const workers = pool.workers();
+    const busy = workers.filter(({ running }) => running > 0).length;
+    const busyShare = busy / Math.max(1, workers.length);
+    const { running } = pool.snapshot();
+    this.#progress.apply({ kind: "sampled", running, workers: workers.length, busyShare });
   }
 
   // Ending early

@@ -363,7 +363,7 @@ export class Ledger {
     }
     for (const [hands, last] of lastOf) {
       for (const task of this.live) {
-        if (!this.#isQueued(task, now) || !hands.serves.has(task.profile.series)) continue;
+        if (!this.isQueued(task, now) || !hands.serves.has(task.profile.series)) continue;
         assert.ok(this.isBefore(last, task), `task ${last.id} is sent before task ${task.id}, which comes first`);
       }
     }
@@ -427,7 +427,7 @@ export class Ledger {
 
   #killed(now: number, hands: Hands): void {
     const { abortGraceMs } = this.#scenario.options;
-    if (!hands.isEnding && hands.isUp) {
+    if (!hands.isEnding && hands.isUp && !this.isTerminated) {
       const isDue = [...hands.orphans.values()].some(({ abortedAt }) => abortedAt !== undefined && now >= abortedAt + abortGraceMs - CLOSE * now);
       assert.ok(isDue, `worker ${hands.key} is killed and does nothing that it should not`);
       hands.isDoomed = true;
@@ -483,10 +483,15 @@ export class Ledger {
       if (!hands.serves.has(task.profile.series) || now < task.dueFrom) continue;
       if (best !== undefined && this.isBefore(best, task)) continue;
       best = task;
-      isCertain = this.#isQueued(task, now);
+      isCertain = this.isQueued(task, now);
     }
     if (best === undefined || !isCertain || (best.isAlone && !hands.isEmpty)) return;
     assert.fail(`worker ${hands.key} has a free hand while task ${best.id} waits`);
+  }
+
+  /** For certain. */
+  isQueued(task: SimTask, now: number): boolean {
+    return task.place === "queued" || (task.place === "delayed" && now >= task.dueBy);
   }
 
   isBefore(a: SimTask, b: SimTask): boolean {
@@ -499,11 +504,6 @@ export class Ledger {
   #keyOf({ priority, agedFrom }: SimTask): number {
     const { agingMs } = this.#scenario.options;
     return agingMs > 0 ? priority + agedFrom / agingMs : priority;
-  }
-
-  /** For certain. */
-  #isQueued(task: SimTask, now: number): boolean {
-    return task.place === "queued" || (task.place === "delayed" && now >= task.dueBy);
   }
 
   /** Takes the answered task from its worker; undefined for a late, repeated or unknown answer. */

@@ -458,7 +458,7 @@ export class World implements Surroundings {
   #checkRest(): void {
     for (const task of this.#ledger.live) {
       const { series } = task.profile;
-      assert.equal(task.place, "queued", `task ${task.id} is ${task.place} for ever`);
+      assert.ok(this.#ledger.isQueued(task, this.now()), `task ${task.id} is ${task.place} for ever`);
       assert.ok(!this.#canRun(series), `task ${task.id} waits for ever`);
       assert.equal(this.#scheduler.failureFor(series), undefined, `task ${task.id} waits for a backend that was given up`);
     }
