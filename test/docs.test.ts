@@ -9,7 +9,19 @@ import { delimiter, dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as api from "../src/index.ts";
+import { inline } from "../src/backends/inline/index.ts";
+import { processes } from "../src/backends/processes/index.ts";
+import { threads } from "../src/backends/threads/index.ts";
 import { EVENT_NAMES } from "../src/pool/events.ts";
+import {
+  readBroadcast,
+  readDetach,
+  readImap,
+  readMap,
+  readPool,
+  readRun,
+  readRunAll,
+} from "../src/pool/pool-options.ts";
 
 interface Block {
   readonly page: string;
@@ -51,16 +63,48 @@ describe("the examples of the documentation", () => {
 });
 
 describe("the reference", () => {
-  const reference = readFileSync(join(root, "docs", "reference", "pool.md"), "utf8");
-  const members = Object.getOwnPropertyNames(api.Pool.prototype).filter((name) => name !== "constructor");
-  for (const name of [...members, ...Object.keys(EVENT_NAMES)]) {
-    it(`names ${name}`, () => assert.match(reference, new RegExp(`\`${name}\\b`)));
-  }
+  const reference = (page: string): string => readFileSync(join(root, "docs", "reference", page), "utf8");
+  const members = [api.Pool, api.Task].flatMap((type) => Object.getOwnPropertyNames(type.prototype));
+  const unnamed = (page: string, names: readonly string[]): string[] => {
+    const text = reference(page);
+    return names.filter((name) => !new RegExp(`\`(?:\\w+\\.)?${name}\\b`).test(text));
+  };
 
-  const errors = readFileSync(join(root, "docs", "reference", "errors.md"), "utf8");
-  for (const name of Object.keys(api).filter((name) => name.endsWith("Error"))) {
-    it(`names ${name}`, () => assert.ok(errors.includes(`\`${name}\``)));
-  }
+  it("names every member", () => {
+    // What a task has for the pool alone.
+    const inner = ["constructor", "extras", "timeMs", "completed", "failed", "event", "aborted", "refuse", "end"];
+    const hidden = new Set([...inner, "transferList", "toString"]);
+    assert.deepEqual(unnamed("api.md", members.filter((name) => !hidden.has(name))), []);
+  });
+
+  it("names every event", () => assert.deepEqual(unnamed("api.md", Object.keys(EVENT_NAMES)), []));
+
+  it("names every option of a pool and of its calls", () => {
+    const reads = [readPool, readRunAll, readMap, readImap, readBroadcast, readDetach];
+    const names = [...reads.flatMap((read) => Object.keys(read(undefined))), ...Object.keys(readRun("", undefined))];
+    assert.deepEqual(unnamed("api.md", names), []);
+  });
+
+  it("names every option and trait of a backend", () => {
+    for (const make of [inline, threads, processes]) {
+      const { traits } = make("./tasks.js");
+      assert.deepEqual(unnamed("backends.md", [...optionsOf(make), ...Object.keys(traits)]), []);
+    }
+  });
+
+  it("names everything that is exported", () => {
+    const exported = /^export (?:type )?\{([^}]*)\}/gm;
+    const names = ["index.ts", "worker/index.ts"].flatMap((file) =>
+      [...readFileSync(join(root, "src", file), "utf8").matchAll(exported)].flatMap(
+        ([, list = ""]) => list.replaceAll(/\btype\b/g, "").match(/\w+/g) ?? [],
+      ),
+    );
+    const text = ["api.md", "worker.md", "errors.md"].map(reference).join("");
+    assert.deepEqual(
+      names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+      [],
+    );
+  });
 });
 
 describe("the reader of examples", () => {
@@ -132,8 +176,21 @@ function lay(block: Block): void {
 }
 
 function linkProgram(): void {
-  mkdirSync(join(scratch, "bin"), { recursive: true });
-  symlinkSync(join(root, "dist", "cli", "main.js"), join(scratch, "bin", "manyhands"));
+  const bin = join(scratch, "bin");
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(join(root, "dist", "cli", "main.js"), join(bin, "manyhands"));
+  // Where a package is installed `npx` finds its program; here that is on the path.
+  writeFileSync(join(bin, "npx"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+}
+
+/** The options that a backend takes, from its complaint about one that it does not. */
+function optionsOf(make: (module: string, options: object) => unknown): string[] {
+  try {
+    make("./tasks.js", { "": 1 });
+  } catch (error) {
+    return /there are (.*)$/.exec((error as Error).message)?.[1]?.split(", ") ?? [];
+  }
+  return [];
 }
 
 function typeErrors(): string[] {

@@ -52,7 +52,7 @@ describe("the faulty backend", () => {
     const inner: Backend = { ...subject.open(new URL(import.meta.url), {}), open: (host) => void (say = host) };
     const heard: string[] = [];
     faulty(inner, faults).open({
-      reply: (_, [, , values]) => void heard.push(values.map(String).join()),
+      reply: (_, [, , values]) => void heard.push((values as readonly unknown[]).map(String).join()),
       recalled: () => void heard.push("recalled"),
       itemsRecalled: () => void heard.push("items recalled"),
       workerDown: () => void heard.push("down"),

@@ -82,6 +82,7 @@ export class CoreState {
   /** Orders the worker's end. One that does not end in time is given up. */
   kill(worker: WorkerRecord, now: number): void {
     if (this.hasAlarm(worker, KILL_ALARM)) return;
+    worker.isKilled = true;
     this.commands.push({ type: "kill", worker: worker.key });
     this.setAlarm(worker, KILL_ALARM, now + KILL_MS);
   }

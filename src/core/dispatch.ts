@@ -21,7 +21,9 @@ export function dispatch(core: CoreState, now: number): void {
 
 function sendPinned(core: CoreState, now: number): void {
   for (const worker of core.workers) {
-    if (worker === undefined || worker.pinned.length === 0 || worker.phase !== "up") continue;
+    if (worker === undefined || worker.pinned.length === 0 || worker.isKilled || worker.isDraining) continue;
+    // A worker that is to stop still does what is bound to it.
+    if ((worker.phase !== "up" && worker.phase !== "stopping") || worker.busyUntil > now) continue;
     if (!worker.isEmpty || worker.isExclusive) continue;
     assign(core, worker, worker.pinned.shift()!, now);
     worker.isExclusive = true;

@@ -29,7 +29,7 @@ import {
   RUNNING,
   STALLED,
 } from "./task-table.ts";
-import type { WorkerRecord } from "./worker-record.ts";
+import { ORPHAN, type WorkerRecord } from "./worker-record.ts";
 
 /** Charged losses of a task that was given no `retries`. */
 const LOSS_BUDGET = 2;
@@ -178,7 +178,11 @@ export class Scheduler {
 
   /** Whether some backend has, or may come to have, a worker for the series. */
   canServe(series: number): boolean {
-    for (const backend of this.#core.backends) if (backend.canServe && backend.serves.has(series)) return true;
+    for (const backend of this.#core.backends) {
+      // Nobody waits for guests while the house is closing.
+      const mayCome = backend.spec.startsWorkers || !this.#core.isClosing || backend.live > 0;
+      if (mayCome && backend.canServe && backend.serves.has(series)) return true;
+    }
     for (const worker of this.#core.workers) {
       if (worker !== undefined && (worker.phase === "up" || worker.phase === "starting") && worker.serves.has(series))
         return true;
@@ -199,7 +203,7 @@ export class Scheduler {
 
   workerUp(now: number, key: number, capacity: number, series: Iterable<number>): void {
     const worker = this.#fleet.worker(key);
-    if (worker?.phase !== "starting") return;
+    if (worker?.phase !== "starting" || worker.isKilled) return;
     worker.phase = "up";
     worker.capacity = capacity;
     worker.lastAnswerAt = now;
@@ -241,7 +245,7 @@ export class Scheduler {
     for (const slot of pinned) this.#settle(slot, "lost", key, end.cause);
     if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
     else if (idleDeath) this.#fleet.diedIdle(worker.backend, end.cause, now);
-    if (worker.backend.failure !== undefined || !worker.backend.canServe) this.#settleUnserved();
+    if (!worker.backend.canServe) this.#settleUnserved();
   }
 
   /** The worker says that it cannot take tasks for a while. */
@@ -511,10 +515,7 @@ export class Scheduler {
         if (cell >= 0) worker.unlink(cell);
         worker.answer(ticket);
         if (cell >= 0) this.#comeBack(cell, false, now, undefined, key);
-      } else if (cell === -2) {
-        this.#core.commands.push({ type: "abort", worker: key, ticket });
-        this.#core.setAlarm(worker, ABORT_ALARM, now + this.#core.options.abortGraceMs);
-      }
+      } else if (cell === ORPHAN) this.#tellToStop(worker, ticket, now);
     }
     startDue(this.#core, worker, now);
     this.#afterAnswer(worker, now);
@@ -576,7 +577,11 @@ export class Scheduler {
   advance(now: number): void {
     this.#ring(now);
     if (this.#core.isClosing) this.#wind(now);
-    else this.#fleet.plan(now);
+    else {
+      // What comes back later, after a retry's delay, may find nobody left to run it.
+      if (this.#core.queues.size > 0 && this.#core.backends.some(isGivenUp)) this.#settleUnserved();
+      this.#fleet.plan(now);
+    }
     dispatch(this.#core, now);
     if (!this.#core.isClosing) return;
     for (const worker of this.#core.workers) if (worker !== undefined) this.#fleet.drainIfDone(worker, now);
@@ -610,7 +615,7 @@ export class Scheduler {
     switch (kind) {
       case RECALL_ALARM:
         if (worker.ahead === 0) return;
-        if (now - worker.lastAnswerAt < RECALL_AFTER_MS) {
+        if (now < worker.lastAnswerAt + RECALL_AFTER_MS) {
           this.#core.setAlarm(worker, RECALL_ALARM, worker.lastAnswerAt + RECALL_AFTER_MS);
           return;
         }
@@ -734,14 +739,20 @@ export class Scheduler {
 
   /** The worker is at the task and nobody waits for it: it may stop by itself for a while, then it is killed. */
   #abort(now: number, slot: number): void {
-    const { table, workers, options } = this.#core;
+    const { table, workers } = this.#core;
     const worker = workers[table.worker[slot]!]!;
     this.#core.taskAlarms.remove(slot);
-    this.#core.commands.push({ type: "abort", worker: worker.key, ticket: table.ticket[slot]! });
     worker.orphan(slot);
-    if (!this.#core.hasAlarm(worker, ABORT_ALARM)) this.#core.setAlarm(worker, ABORT_ALARM, now + options.abortGraceMs);
+    this.#tellToStop(worker, table.ticket[slot]!, now);
     // It may be killed: what waits at it goes elsewhere.
     recall(this.#core, worker, worker.ahead);
+  }
+
+  #tellToStop(worker: WorkerRecord, ticket: number, now: number): void {
+    worker.abort(ticket);
+    this.#core.commands.push({ type: "abort", worker: worker.key, ticket });
+    if (this.#core.hasAlarm(worker, ABORT_ALARM)) return;
+    this.#core.setAlarm(worker, ABORT_ALARM, now + this.#core.options.abortGraceMs);
   }
 
   /** Takes an answered task from its worker; -1 for a late answer. */
@@ -751,9 +762,11 @@ export class Scheduler {
     worker.lastAnswerAt = now;
     worker.isStuck = false;
     worker.wasAsked = false;
-    if (slot === -2) {
+    if (slot <= ORPHAN) {
       worker.answer(ticket);
-      if (worker.orphans === 0) this.#core.clearAlarm(worker, ABORT_ALARM);
+      // Whoever else was told to stop has the whole grace from now on.
+      if (worker.aborted === 0) this.#core.clearAlarm(worker, ABORT_ALARM);
+      else this.#core.setAlarm(worker, ABORT_ALARM, now + this.#core.options.abortGraceMs);
       this.#afterAnswer(worker, now);
       return -1;
     }
@@ -814,6 +827,10 @@ export class Scheduler {
       }
     }
   }
+}
+
+function isGivenUp(backend: BackendRecord): boolean {
+  return backend.failure !== undefined;
 }
 
 const NOTHING: Command[] = [];

@@ -15,8 +15,10 @@ const CELL_MASK = MAX_CELLS - 1;
 const MAX_STAMP = (1 << 18) - 1;
 
 const NOBODY = -1;
-/** The task was settled without the worker; its hands are still busy with it. */
-const ORPHAN = -2;
+/** The task was settled without the worker, which is asked to give it back. */
+export const ORPHAN = -2;
+/** The task was settled without the worker, which is at it and was told. */
+export const ABORTED = -3;
 
 export class WorkerRecord {
   /** What the shell and the backend call it; never used twice. */
@@ -32,7 +34,9 @@ export class WorkerRecord {
   count = 0;
   running = 0;
   stalled = 0;
+  /** Unanswered tasks that nobody waits for; of these, the ones it was told to stop. */
   orphans = 0;
+  aborted = 0;
   /** Tasks bound to this worker, which go before all others and alone. */
   readonly pinned: number[] = [];
   /** Holds a task that goes alone: nothing else is sent. */
@@ -46,6 +50,8 @@ export class WorkerRecord {
   wasAsked = false;
   /** A kill was ordered for a task that did not stop: what else runs there is innocent. */
   isDoomed = false;
+  /** Its end was ordered: it gets nothing more, whatever it still says. */
+  isKilled = false;
   /** The stop was ordered from the backend. */
   isDraining = false;
   done = 0;
@@ -88,6 +94,7 @@ export class WorkerRecord {
   accepts(now: number): boolean {
     return (
       this.phase === "up" &&
+      !this.isKilled &&
       !this.isExclusive &&
       this.orphans === 0 &&
       this.pinned.length === 0 &&
@@ -130,7 +137,7 @@ export class WorkerRecord {
     return slot;
   }
 
-  /** The slot of an unanswered ticket; -1 for a late or unknown one, -2 for one whose task was settled already. */
+  /** The slot of an unanswered ticket; -1 for a late or unknown one, ORPHAN or ABORTED for one whose task was settled already. */
   slotOf(ticket: number): number {
     const cell = ticket & CELL_MASK;
     return cell < this.#cells && this.#ticketOf[cell] === ticket ? this.#slotOf[cell]! : NOBODY;
@@ -139,7 +146,8 @@ export class WorkerRecord {
   /** The worker is through with the ticket. */
   answer(ticket: number): void {
     const cell = ticket & CELL_MASK;
-    if (this.#slotOf[cell] === ORPHAN) this.orphans--;
+    if (this.#slotOf[cell]! <= ORPHAN) this.orphans--;
+    if (this.#slotOf[cell] === ABORTED) this.aborted--;
     this.#slotOf[cell] = NOBODY;
     this.#freeCells.push(cell);
   }
@@ -149,6 +157,12 @@ export class WorkerRecord {
     this.unlink(slot);
     this.#slotOf[this.#table.ticket[slot]! & CELL_MASK] = ORPHAN;
     this.orphans++;
+  }
+
+  /** The orphan could not be taken back, or is running: the worker is told to stop it. */
+  abort(ticket: number): void {
+    this.#slotOf[ticket & CELL_MASK] = ABORTED;
+    this.aborted++;
   }
 
   unlink(slot: number): void {

@@ -53,7 +53,8 @@ export interface MapSettings {
   readonly chunkSize: number;
   /** 0 for the default. */
   readonly window: number;
-  readonly stopsAtFailure: boolean;
+  /** "in order": what comes before the failed item still counts; nothing after it does. */
+  readonly stopsAtFailure: "never" | "at once" | "in order";
   readonly onSettled: ((settled: Settled) => void) | undefined;
   readonly onProgress: ((progress: MapProgress) => void) | undefined;
 }
@@ -91,6 +92,8 @@ export class MapRun implements MapOwner, Abortable {
   /** Items that were sent, or wait to be sent again. */
   #open = 0;
   #isExhausted = false;
+  /** Items from here on do not count: one failed. */
+  #end = Number.POSITIVE_INFINITY;
   #isOver = false;
   #isFilling = false;
   /** With so few inputs read ahead it is worth reading on. */
@@ -158,6 +161,20 @@ export class MapRun implements MapOwner, Abortable {
     for (const unit of this.#engine.units()) {
       if ((!(unit instanceof MapItem) && !(unit instanceof MapChunk)) || unit.owner !== this) continue;
       if (isAborted || !this.#engine.isRunning(unit.slot)) this.#engine.cancel(unit, this.#settings.signal?.reason);
+      else if (unit instanceof MapChunk) this.#engine.recallItems(unit);
+    }
+    this.#closeSource();
+  }
+
+  /** Nothing after this item counts any more; what comes before it goes on, for its outcome is due first. */
+  #cutOff(index: number): void {
+    if (this.#isOver || index > this.#end) return;
+    this.#end = index;
+    for (const unit of this.#engine.units()) {
+      if ((!(unit instanceof MapItem) && !(unit instanceof MapChunk)) || unit.owner !== this) continue;
+      const next = unit instanceof MapItem ? unit.index : unit.nextIndex;
+      if (next < index) continue;
+      if (!this.#engine.isRunning(unit.slot)) this.#engine.cancel(unit, undefined);
       else if (unit instanceof MapChunk) this.#engine.recallItems(unit);
     }
     this.#closeSource();
@@ -289,6 +306,7 @@ export class MapRun implements MapOwner, Abortable {
   }
 
   #submit(items: readonly unknown[], first: number, firstId: number): void {
+    if (first > this.#end) return;
     const { priority, profile } = this.#settings;
     if (items.length === 1) this.#engine.add(new MapItem(this, first, firstId, items[0]), priority, profile);
     else this.#engine.add(new MapChunk(this, first, firstId, items), priority, this.#chunkProfile);
@@ -492,6 +510,7 @@ export class MapRun implements MapOwner, Abortable {
     delayMs = 0,
     priority: number | null = null,
   ): void {
+    if (index > this.#end) return;
     const item = new MapItem(this, index, id, input);
     this.#engine.add(item, priority ?? this.#settings.priority, this.#settings.profile, delayMs);
     this.#engine.inherit(item, history.attempts, history.charged, history.losses, history.isAlone);
@@ -499,9 +518,11 @@ export class MapRun implements MapOwner, Abortable {
 
   #fails(index: number, id: number, error: unknown, facts: ItemFacts): void {
     this.#failed++;
-    if (this.#settings.stopsAtFailure) markIndex(error, index);
+    const { stopsAtFailure } = this.#settings;
+    if (stopsAtFailure !== "never") markIndex(error, index);
     this.#settled(index, id, false, error, facts);
-    if (this.#settings.stopsAtFailure) this.stop();
+    if (stopsAtFailure === "at once") this.stop();
+    else if (stopsAtFailure === "in order") this.#cutOff(index);
   }
 
   #settled(index: number, id: number, ok: boolean, value: unknown, facts: ItemFacts): void {

@@ -212,7 +212,7 @@ export class Pool<M extends object = AnyTasks> {
     const refusal = this.#refusal(name, given);
     if (refusal !== undefined) return Promise.reject(refusal.error);
     const results = new ResultList(given.onError === "collect");
-    results.begin(new MapRun(this.#engine, name, inputs, this.#mapSettings(given), results));
+    results.begin(new MapRun(this.#engine, name, inputs, this.#mapSettings(given, "at once"), results));
     return results.promise;
   }
 
@@ -237,7 +237,10 @@ export class Pool<M extends object = AnyTasks> {
     const refusal =
       given.signal?.aborted === true ? { error: given.signal.reason as unknown } : this.#refusal(name, given);
     if (refusal !== undefined) results.fail(refusal.error);
-    else results.attach(new MapRun(this.#engine, name, inputs, this.#mapSettings(given), results));
+    else {
+      const settings = this.#mapSettings(given, given.ordered === false ? "at once" : "in order");
+      results.attach(new MapRun(this.#engine, name, inputs, settings, results));
+    }
     return results;
   }
 
@@ -553,7 +556,7 @@ export class Pool<M extends object = AnyTasks> {
     };
   }
 
-  #mapSettings(given: GivenMap): MapSettings {
+  #mapSettings(given: GivenMap, stopsAtFailure: "at once" | "in order"): MapSettings {
     return {
       priority: given.priority ?? 0,
       profile: this.#profile(given, this.#engine.seriesNumber(given.series)),
@@ -561,7 +564,7 @@ export class Pool<M extends object = AnyTasks> {
       signal: given.signal,
       chunkSize: given.chunkSize === undefined || given.chunkSize === "auto" ? 0 : given.chunkSize,
       window: given.window ?? 0,
-      stopsAtFailure: given.onError !== "collect",
+      stopsAtFailure: given.onError === "collect" ? "never" : stopsAtFailure,
       onSettled: given.onSettled,
       onProgress: given.onProgress,
     };

@@ -52,12 +52,18 @@ export class Sender {
   #post(backend: Backend, worker: number, sendings: readonly Sending[], inputs: readonly unknown[]): void {
     const transfer = sendings[0]!.unit.transferList;
     try {
+      if (transfer !== undefined) checkAttached(transfer);
       backend.send(worker, toRequest(sendings, backend.traits.copiesEach ? inputs : pack(inputs)), transfer);
     } catch (error) {
       if (sendings.length === 1) this.#onUnsendable(sendings[0]!, error);
       else for (const one of sendings) this.#post(backend, worker, [one], [one.unit.input]);
     }
   }
+}
+
+/** Node 20 sends a buffer that has moved already, and the other side cannot read the message. */
+function checkAttached(transfer: readonly object[]): void {
+  for (const one of transfer) if (one instanceof ArrayBuffer) new Uint8Array(one);
 }
 
 function toRequest(sendings: readonly Sending[], inputs: MaybePacked): RunRequest {

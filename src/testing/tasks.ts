@@ -377,6 +377,13 @@ export function report(values: readonly unknown[], ctx: TaskContext): string {
   return "reported";
 }
 
+export function reportSpecimen(specimen: string, ctx: TaskContext): string {
+  ctx.progress("before");
+  ctx.progress(give(specimen));
+  ctx.progress("after");
+  return "reported";
+}
+
 export function logAll(lines: readonly unknown[], ctx: TaskContext): string {
   ctx.log(...lines);
   return "logged";

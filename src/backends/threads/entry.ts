@@ -35,4 +35,6 @@ if (loop !== undefined) {
   // A message that is posted while the thread exits still arrives.
   process.on("exit", () => loop.outbox.flush(performance.now()));
   start.port.on("message", (request: WorkerRequest) => loop.receive(request));
+  // Tasks came that cannot be read: better a lost worker than tasks without an answer.
+  start.port.on("messageerror", () => process.exit(1));
 }

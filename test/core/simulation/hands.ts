@@ -62,6 +62,7 @@ export class Hands {
       const sending = this.order[running++]!;
       sending.startedAt = now;
       sending.clockFrom = now;
+      sending.task.starts++;
     }
   }
 

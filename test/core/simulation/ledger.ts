@@ -30,6 +30,9 @@ export interface SimTask {
   isAlone: boolean;
   begins: number;
   lastBegun: number;
+  /** How often a worker had a hand for it, as far as the pool can know; and how often the scheduler said so. */
+  starts: number;
+  told: number;
 }
 
 export interface Sending {
@@ -43,8 +46,6 @@ export interface Sending {
   clockFrom: number;
   hasBegun: boolean;
   wasTakenBack: boolean;
-  /** `started` commands that named it. */
-  told: number;
 }
 
 const LOSS_BUDGET = 2;
@@ -95,6 +96,8 @@ export class Ledger {
       isAlone: false,
       begins: 0,
       lastBegun: 0,
+      starts: 0,
+      told: 0,
     };
     pinnedTo?.pinned.push(task);
     this.tasks.push(task);
@@ -246,6 +249,13 @@ export class Ledger {
     }
   }
 
+  /** The scheduler says that the task begins. */
+  toldStart(slot: number): void {
+    const task = this.#bySlot.get(slot);
+    assert.ok(task !== undefined, `slot ${slot} is told to begin and holds no task`);
+    task.told++;
+  }
+
   // ── What the core answers ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Notes what the commands say, before they are carried out. */
@@ -278,9 +288,8 @@ export class Ledger {
     }
     this.#checkOrder(now, sent);
     for (const command of commands) {
-      if (command.type === "started") this.#told(command.slot, command.worker);
       // Its settling stands behind it.
-      else if (command.type === "abort") this.#aborted(command.worker, command.ticket);
+      if (command.type === "abort") this.#aborted(command.worker, command.ticket);
     }
   }
 
@@ -311,7 +320,6 @@ export class Ledger {
         clockFrom: -1,
         hasBegun: false,
         wasTakenBack: false,
-        told: 0,
       };
       task.sending = sending;
       task.place = "sent";
@@ -327,11 +335,6 @@ export class Ledger {
     for (const { startedAt, task } of hands.order) {
       if (startedAt < 0) assert.ok(!task.isAlone && !task.profile.atMostOnce, `task ${task.id} is sent ahead`);
     }
-  }
-
-  #told(slot: number, key: number): void {
-    const sending = this.#bySlot.get(slot)?.sending;
-    if (sending?.hands.key === key) sending.told++;
   }
 
   #aborted(key: number, ticket: number): void {
@@ -448,6 +451,7 @@ export class Ledger {
     assert.equal(scheduler.workerCount, this.hands.size, "workers");
     for (const task of this.live) {
       assert.notEqual(task.place, "judged", `nobody said what becomes of task ${task.id}`);
+      assert.equal(task.told, task.starts, `starts of task ${task.id} that were told`);
       const { deadlineMs, timeoutMs } = task.profile;
       if (deadlineMs > 0) assert.ok(now < task.bornAt + deadlineMs, `task ${task.id} lives past its deadline`);
       const { sending } = task;
@@ -560,6 +564,7 @@ export class Ledger {
 
   #settle(task: SimTask): void {
     assert.notEqual(task.place, "settled", `task ${task.id} settled twice`);
+    assert.equal(task.told, task.starts, `starts of task ${task.id} that were told`);
     if (task.place === "pinned") for (const { pinned } of this.hands.values()) if (pinned.includes(task)) pinned.splice(pinned.indexOf(task), 1);
     task.place = "settled";
     this.#bySlot.delete(task.slot);

@@ -40,8 +40,8 @@ export class World implements Surroundings {
     this.scenario = scenario;
     this.dice = random(scenario.seed + 2);
     this.#scheduler = new Scheduler(scenario.options);
-    this.#scheduler.reportsStarts = true;
     this.#ledger = new Ledger(scenario, this.#scheduler);
+    this.#scheduler.onStarted = (slot) => this.#ledger.toldStart(slot);
     for (const ground of scenario.grounds) this.#attach(ground);
   }
 
@@ -172,7 +172,6 @@ export class World implements Surroundings {
         if (this.scenario.readsOn && this.dice.chance(0.3)) this.#add();
         break;
       case "retrying":
-      case "started":
       case "backendFailed":
         break;
       default:
