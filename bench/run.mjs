@@ -78,7 +78,8 @@ if (args.json) {
   console.log(`\n${terminalTable(judged)}`);
   if (args.quick) console.log("\nQuick: most counts were a tenth of what the rows say. Not for judging.");
 }
-if (!interrupt.signal.aborted && (args.write || !isPart)) {
+// What was asked for is written also when it was cut short: the page says what was not measured.
+if (args.write || (!interrupt.signal.aborted && !isPart)) {
   writeFileSync(here("../docs/benchmarks.md"), page({ judged, results, machine, versions, rounds }));
   console.error("\nWritten: docs/benchmarks.md");
 }

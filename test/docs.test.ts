@@ -8,10 +8,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { delimiter, dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as api from "../src/index.ts";
 import { inline } from "../src/backends/inline/index.ts";
 import { processes } from "../src/backends/processes/index.ts";
 import { threads } from "../src/backends/threads/index.ts";
+import * as api from "../src/index.ts";
 import { EVENT_NAMES } from "../src/pool/events.ts";
 import {
   readBroadcast,
@@ -74,7 +74,13 @@ describe("the reference", () => {
     // What a task has for the pool alone.
     const inner = ["constructor", "extras", "timeMs", "completed", "failed", "event", "aborted", "refuse", "end"];
     const hidden = new Set([...inner, "transferList", "toString"]);
-    assert.deepEqual(unnamed("api.md", members.filter((name) => !hidden.has(name))), []);
+    assert.deepEqual(
+      unnamed(
+        "api.md",
+        members.filter((name) => !hidden.has(name)),
+      ),
+      [],
+    );
   });
 
   it("names every event", () => assert.deepEqual(unnamed("api.md", Object.keys(EVENT_NAMES)), []));
@@ -132,14 +138,28 @@ describe("the reader of examples", () => {
 
 function pages(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name))];
+  const backends = ["inline", "threads", "processes"].map((name) => join("src", "backends", name, "README.md"));
+  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name)), ...backends];
 }
 
 function deadLinks(page: string): string[] {
-  const links = [...readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
-    (match) => match[1] ?? "",
+  const links = readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g);
+  return [...links].flatMap(([, path = "", anchor]) => {
+    const target = path === "" ? join(root, page) : join(root, dirname(page), path);
+    const isAlive = existsSync(target) && (anchor === undefined || anchorsOf(target).includes(anchor));
+    return isAlive ? [] : [`${page}: ${path}${anchor === undefined ? "" : `#${anchor}`}`];
+  });
+}
+
+/** Of the headings, as they are shown on the web: in small letters, without punctuation, with dashes for spaces. */
+function anchorsOf(path: string): string[] {
+  const titles = readFileSync(path, "utf8").matchAll(/^#+ (.+)$/gm);
+  return Array.from(titles, ([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
   );
-  return links.filter((link) => !existsSync(join(root, dirname(page), link))).map((link) => `${page}: ${link}`);
 }
 
 function blocksOf(page: string, text: string): Block[] {

@@ -119,7 +119,8 @@ export class Fleet {
         busy++;
     }
     let waiting = 0;
-    for (const series of backend.serves) waiting += this.#core.queues.sizeOf(series);
+    // What may not start yet is no demand.
+    if (!this.#core.isPaused) for (const series of backend.serves) waiting += this.#core.queues.sizeOf(series);
     const wanted = Math.max(min, Math.min(max, busy + waiting));
     // Growing follows demand; shrinking waits until a worker has idled long enough.
     return Math.min(max, Math.max(wanted, backend.live));

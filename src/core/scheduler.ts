@@ -524,8 +524,14 @@ export class Scheduler {
   /** The reader of the stream has taken nothing for long: its worker may do other things. */
   stall(slot: number, now: number): void {
     const { table, workers } = this.#core;
-    if (table.state[slot] !== RUNNING) return;
+    const state = table.state[slot]!;
+    if (state !== RUNNING && state !== AHEAD) return;
     const worker = workers[table.worker[slot]!]!;
+    if (state === AHEAD) {
+      // Its values come before the answer of the task in front of it, in one message: it has begun all the same.
+      table.startedAt[slot] = now;
+      this.#core.onStarted?.(slot, worker.key);
+    }
     this.#core.taskAlarms.remove(slot);
     worker.stall(slot);
     startDue(this.#core, worker, now);

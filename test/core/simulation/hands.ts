@@ -20,7 +20,9 @@ export class Hands {
   /** It has a task that goes alone. */
   isExclusive = false;
   busyUntil = 0;
-  /** It was told to stop or is being killed: nothing may be sent to it. */
+  /** It is to end when it is through with what it has, what is pinned to it included. */
+  isStopping = false;
+  /** Its end was ordered: nothing may be sent to it. */
   isEnding = false;
   isDoomed = false;
   done = 0;
@@ -46,6 +48,7 @@ export class Hands {
     const { maxTasks } = this.ground.spec;
     return (
       this.isUp &&
+      !this.isStopping &&
       !this.isEnding &&
       !this.isExclusive &&
       this.orphans.size === 0 &&

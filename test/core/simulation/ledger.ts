@@ -127,6 +127,8 @@ export class Ledger {
     sending.hasBegun = true;
     task.begins++;
     assert.ok(task.begins === 1 || !task.profile.atMostOnce, `task ${task.id} may run once and began twice`);
+    // What nobody waits for any more may begin all the same, where it could not be taken back.
+    if (!this.hands.has(sending.hands.key) || sending.hands.open.get(sending.ticket) !== sending) return;
     assert.ok(sending.attempt > task.lastBegun, `task ${task.id} began attempt ${sending.attempt} after ${task.lastBegun}`);
     if (this.#scenario.isFair) assert.equal(sending.attempt, 1);
     task.lastBegun = sending.attempt;
@@ -272,6 +274,14 @@ export class Ledger {
         case "retrying":
           this.#retried(now, command.slot, command.reason, command.delayMs);
           break;
+        case "recall": {
+          const hands = this.hands.get(command.worker);
+          for (const ticket of hands === undefined ? [] : command.tickets) {
+            const isKnown = hands!.open.has(ticket) || hands!.orphans.has(ticket);
+            assert.ok(isKnown, `ticket ${ticket} of worker ${command.worker} is recalled and is not there`);
+          }
+          break;
+        }
         case "kill": {
           const hands = this.hands.get(command.worker);
           if (hands !== undefined) this.#killed(now, hands);
@@ -299,7 +309,6 @@ export class Ledger {
     assert.ok(hands.isUp, `tasks are sent to worker ${hands.key}, which is not up`);
     assert.ok(!hands.isEnding, `tasks are sent to worker ${hands.key}, which ends`);
     assert.equal(hands.orphans.size, 0, `tasks are sent to worker ${hands.key}, which is at an orphan`);
-    assert.ok(hands.busyUntil <= now, `tasks are sent to worker ${hands.key}, which said that it is busy`);
     assert.equal(command.slots.length, command.tickets.length);
     for (const [at, slot] of command.slots.entries()) {
       const task = this.#bySlot.get(slot);
@@ -326,12 +335,14 @@ export class Ledger {
       hands.order.push(sending);
       hands.open.set(ticket, sending);
       if (task.isAlone || task.isPinned) hands.isExclusive = true;
+      const { maxTasks } = hands.ground.spec;
+      const isTooMuch = maxTasks > 0 && !task.isPinned && hands.done + hands.failed + hands.order.length > maxTasks;
+      assert.ok(!isTooMuch, `task ${task.id} is one too many for its worker`);
       hands.promote(now);
       all.push(sending);
     }
     const { spec } = hands.ground;
     if (!spec.sendsAhead) assert.equal(hands.running, hands.order.length, "nothing may be sent ahead");
-    if (spec.maxTasks > 0) assert.ok(hands.done + hands.failed + hands.order.length <= spec.maxTasks, "more than maxTasks");
     for (const { startedAt, task } of hands.order) {
       if (startedAt < 0) assert.ok(!task.isAlone && !task.profile.atMostOnce, `task ${task.id} is sent ahead`);
     }
@@ -348,6 +359,8 @@ export class Ledger {
       assert.ok(hands.isEmpty, "a pinned task goes alone");
       return;
     }
+    assert.ok(!hands.isStopping, `task ${task.id} is sent to a worker that stops`);
+    assert.ok(hands.busyUntil <= now, `task ${task.id} is sent to a worker that said that it is busy`);
     assert.ok(!this.isPaused, `task ${task.id} is sent while the pool is paused`);
     assert.ok(!hands.isExclusive, `task ${task.id} is sent to a worker that has a task alone`);
     if (task.isAlone) assert.ok(hands.isEmpty, `task ${task.id} goes alone and its worker has others`);
@@ -472,7 +485,7 @@ export class Ledger {
     assert.equal(record.orphans, hands.orphans.size, `orphans at worker ${hands.key}`);
     assert.deepEqual([record.done, record.failed], [hands.done, hands.failed], `counts of worker ${hands.key}`);
     for (const { ticket, task } of hands.open.values()) assert.equal(record.slotOf(ticket), task.slot);
-    hands.isEnding ||= record.phase === "stopping";
+    hands.isStopping ||= record.phase === "stopping";
     this.#checkNoIdleHand(now, hands);
     return running + hands.stalled.size;
   }

@@ -198,8 +198,9 @@ export class SimWorker {
   #leaveIfDrained(): void {
     if (!this.#isDraining || this.#runs.size > 0 || this.#waiting.length > 0) return;
     this.#flush();
-    if (!this.#around.isCalm && this.#around.dice.chance(this.ground.ignoresStop)) return;
-    this.#after(() => this.die());
+    const { isCalm, dice } = this.#around;
+    if (!isCalm && dice.chance(this.ground.ignoresStop)) return;
+    this.#around.at(this.#around.now() + this.ground.startMs * dice.next(), () => this.die());
   }
 
   // ── Its messages ───────────────────────────────────────────────────────────────────────────────────────────────────────

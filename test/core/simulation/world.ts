@@ -12,7 +12,7 @@ import { type Answer, SimWorker, type Surroundings } from "./sim-worker.ts";
 
 /** Rounds of commands in one flush. Each makes fewer possible. */
 const MAX_ROUNDS = 60;
-const MAX_STEPS = 200_000;
+const MAX_STEPS = 20_000;
 
 export interface Tally {
   readonly virtualMs: number;
@@ -184,7 +184,8 @@ export class World implements Surroundings {
     const hands = this.#ledger.started(key, backend, ground);
     const worker = new SimWorker(key, ground, this);
     this.#workers.set(key, worker);
-    if (!this.isCalm && this.dice.chance(ground.startHangs)) return;
+    // One that came by itself has no start that could take too long.
+    if (!this.isCalm && ground.spec.startsWorkers && this.dice.chance(ground.startHangs)) return;
     const fails = this.dice.chance(ground.startFails);
     this.at(this.now() + ground.startMs * this.dice.next(), () => {
       if (worker.isDead) return;
@@ -275,7 +276,7 @@ export class World implements Surroundings {
     this.#ledger.stalled(this.now(), sending);
     const readsAgain = this.isCalm ? 0 : durationOf(this.scenario, this.dice);
     this.at(this.now() + readsAgain, () => {
-      if (hands.open.get(ticket) === sending) {
+      if (sending.task.sending === sending) {
         this.#scheduler.resumeStream(sending.task.slot, this.now());
         this.#ledger.resumed(this.now(), sending);
       }
@@ -468,7 +469,7 @@ export class World implements Surroundings {
   }
 
   #canRun(series: number): boolean {
-    for (const hands of this.#ledger.hands.values()) if (hands.serves.has(series) && !hands.isEnding) return true;
+    for (const hands of this.#ledger.hands.values()) if (hands.serves.has(series) && !hands.isStopping && !hands.isEnding) return true;
     return false;
   }
 
