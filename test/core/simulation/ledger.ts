@@ -28,6 +28,8 @@ export interface SimTask {
   charged: number;
   losses: number;
   isAlone: boolean;
+  /** It must not be sent again. */
+  isOnce: boolean;
   begins: number;
   lastBegun: number;
   /** How often a worker had a hand for it, as far as the pool can know; and how often the scheduler said so. */
@@ -94,6 +96,7 @@ export class Ledger {
       charged: 0,
       losses: 0,
       isAlone: false,
+      isOnce: profile.atMostOnce || pinnedTo !== undefined,
       begins: 0,
       lastBegun: 0,
       starts: 0,
@@ -194,7 +197,10 @@ export class Ledger {
     const { hands } = sending;
     hands.unlink(sending);
     hands.stalled.add(sending);
-    sending.startedAt = Math.max(sending.startedAt, 0);
+    if (sending.startedAt < 0) {
+      sending.startedAt = now;
+      sending.task.starts++;
+    }
     hands.promote(now);
   }
 
@@ -218,7 +224,7 @@ export class Ledger {
       } else if (got.includes(ticket)) hands.orphans.delete(ticket);
       else {
         const orphan = hands.orphans.get(ticket);
-        if (orphan !== undefined) orphan.abortedAt = now;
+        if (orphan !== undefined) orphan.abortedAt ??= now;
       }
     }
     hands.promote(now);
@@ -233,7 +239,7 @@ export class Ledger {
     for (const sending of unanswered) {
       const { task, ticket } = sending;
       task.sending = undefined;
-      const isOnce = task.profile.atMostOnce || task.isPinned;
+      const { isOnce } = task;
       if (suspects.includes(sending)) {
         task.verdict = this.#isLossFinal(task, suspects.length === 1) || isOnce ? "settle" : "retry";
         task.place = "judged";
@@ -344,7 +350,7 @@ export class Ledger {
     const { spec } = hands.ground;
     if (!spec.sendsAhead) assert.equal(hands.running, hands.order.length, "nothing may be sent ahead");
     for (const { startedAt, task } of hands.order) {
-      if (startedAt < 0) assert.ok(!task.isAlone && !task.profile.atMostOnce, `task ${task.id} is sent ahead`);
+      if (startedAt < 0) assert.ok(!task.isAlone && !task.isOnce, `task ${task.id} is sent ahead`);
     }
   }
 
@@ -552,7 +558,7 @@ export class Ledger {
   /** True where that was the last try. */
   #charge(task: SimTask): boolean {
     task.charged++;
-    return task.profile.atMostOnce || task.charged > Math.max(0, task.profile.retries);
+    return task.isOnce || task.charged > Math.max(0, task.profile.retries);
   }
 
   #isLossFinal(task: SimTask, wasAlone: boolean): boolean {

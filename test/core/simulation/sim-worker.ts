@@ -187,7 +187,7 @@ export class SimWorker {
     const ms = this.#around.now() - run.beganAt;
     if (how === "completed") this.#post({ type: "completed", ticket, ms });
     else if (typeof how === "object") this.#post({ type: "failed", ticket, ms, failure: how.failure });
-    else if (task.profile.atMostOnce || task.isPinned) this.#post({ type: "failed", ticket, ms, failure: "permanent" });
+    else if (task.isOnce) this.#post({ type: "failed", ticket, ms, failure: "permanent" });
     else if (how === "defer") {
       const priority = dice.chance(0.5) ? undefined : dice.below(5) - 2;
       this.#post({ type: "deferred", ticket, priority, delayMs: dice.chance(0.5) ? 0 : durationOf(scenario, dice) });

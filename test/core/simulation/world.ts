@@ -274,6 +274,11 @@ export class World implements Surroundings {
     if (sending === undefined) return;
     this.#scheduler.stall(sending.task.slot, this.now());
     this.#ledger.stalled(this.now(), sending);
+    if (this.dice.chance(0.5)) {
+      // Its reader has read some of it.
+      this.#scheduler.makeFinal(sending.task.slot);
+      sending.task.isOnce = true;
+    }
     const readsAgain = this.isCalm ? 0 : durationOf(this.scenario, this.dice);
     this.at(this.now() + readsAgain, () => {
       if (sending.task.sending === sending) {
