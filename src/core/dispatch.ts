@@ -15,8 +15,9 @@ export function dispatch(core: CoreState, now: number): void {
     fillHands(core, now);
     if (core.queues.size > 0) fillAhead(core, now);
   }
-  if (!core.isPaused && core.queues.size === 0) steal(core, now);
   flush(core, now);
+  // After the sending: what is taken back must have left.
+  if (!core.isPaused && core.queues.size === 0) steal(core, now);
 }
 
 function sendPinned(core: CoreState, now: number): void {

@@ -499,7 +499,7 @@ export class Scheduler {
     worker.wasAsked = false;
     if (items > 0) worker.pace.add(ms / items);
     const { timeoutMs } = this.#core.table.profile[slot]!;
-    if (timeoutMs > 0) this.#core.taskAlarms.set(slot, now + timeoutMs);
+    if (timeoutMs > 0 && this.#core.table.state[slot] === RUNNING) this.#core.taskAlarms.set(slot, now + timeoutMs);
   }
 
   /** The worker gave these back unbegun. What else was asked for has begun, or is answered. */
