@@ -30,6 +30,8 @@ export class ResultList implements MapSink {
   }
 
   put(index: number, ok: boolean, value: unknown): void {
+    // A list with gaps would become a table: chunks come back in any order.
+    while (this.#results.length < index) this.#results.push(undefined);
     if (this.#collects) this.#results[index] = toOutcome({ index, ok, value });
     else if (ok) this.#results[index] = value;
     else this.#reject(value);

@@ -18,11 +18,16 @@ describe("backing off", () => {
     const failures = fc.integer({ min: 1, max: 2_000 });
     const baseMs = fc.oneof(fc.constant(0), fc.double({ min: 0.001, max: 1e6, noNaN: true }));
     fc.assert(
-      fc.property(failures, baseMs, fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (count, base, chance) => {
-        const whole = base === 0 ? 0 : Math.min(30_000, base * 2 ** (count - 1));
-        const ms = backoff(count, base, () => chance);
-        assert.ok(ms >= whole / 2 && ms <= whole, `${ms} of ${whole}`);
-      }),
+      fc.property(
+        failures,
+        baseMs,
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        (count, base, chance) => {
+          const whole = base === 0 ? 0 : Math.min(30_000, base * 2 ** (count - 1));
+          const ms = backoff(count, base, () => chance);
+          assert.ok(ms >= whole / 2 && ms <= whole, `${ms} of ${whole}`);
+        },
+      ),
     );
   });
 

@@ -6,14 +6,18 @@ import { ChunkSize } from "../../src/core/chunk-size.ts";
 describe("the size of chunks", () => {
   it("is the caller's own where there is one, whatever is measured", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_000 }), fc.array(fc.double({ min: 0, max: 1e6, noNaN: true })), (own, row) => {
-        const size = new ChunkSize(own);
-        assert.equal(size.isAdaptive, false);
-        for (const ms of row) {
-          size.measured(own, ms);
-          assert.equal(size.current, own);
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.array(fc.double({ min: 0, max: 1e6, noNaN: true })),
+        (own, row) => {
+          const size = new ChunkSize(own);
+          assert.equal(size.isAdaptive, false);
+          for (const ms of row) {
+            size.measured(own, ms);
+            assert.equal(size.current, own);
+          }
+        },
+      ),
     );
   });
 

@@ -38,7 +38,9 @@ class Pair {
   /** `waiting` is in order of insertion. */
   first(serves: ReadonlySet<number>): number {
     const served = this.waiting.filter(({ series }) => serves.has(series));
-    return served.reduce<Waiting | undefined>((a, b) => (a === undefined || b.key < a.key ? b : a), undefined)?.slot ?? -1;
+    return (
+      served.reduce<Waiting | undefined>((a, b) => (a === undefined || b.key < a.key ? b : a), undefined)?.slot ?? -1
+    );
   }
 }
 
@@ -78,7 +80,10 @@ describe("the queues of all series", () => {
           if (isRemoval && pair.waiting.length > 0) pair.remove(which % pair.waiting.length);
           else pair.push(series, key);
         }
-        const counts = Array.from({ length: SERIES }, (_, one) => pair.waiting.filter(({ series }) => series === one).length);
+        const counts = Array.from(
+          { length: SERIES },
+          (_, one) => pair.waiting.filter(({ series }) => series === one).length,
+        );
         assert.deepEqual(
           counts.map((_, one) => pair.queues.sizeOf(one)),
           counts,

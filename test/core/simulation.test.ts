@@ -32,6 +32,8 @@ function live(world: number): Tally {
   try {
     return new World(scenario).run();
   } catch (error) {
-    throw new Error(`MANYHANDS_SEED=${world}: ${(error as Error).message}\n${JSON.stringify(scenario)}`, { cause: error });
+    throw new Error(`MANYHANDS_SEED=${world}: ${(error as Error).message}\n${JSON.stringify(scenario)}`, {
+      cause: error,
+    });
   }
 }

@@ -128,7 +128,13 @@ describe("a task queue", () => {
 
   it("puts -Infinity first and Infinity last, each in order of insertion", () => {
     const pair = new Pair();
-    for (const key of [Number.POSITIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    for (const key of [
+      Number.POSITIVE_INFINITY,
+      0,
+      Number.NEGATIVE_INFINITY,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+    ]) {
       pair.push(key);
     }
     const order: number[] = [];

@@ -29,7 +29,13 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 7,
     arbitrary: fc.record({
-      act: fc.constantFrom("answer" as const, "orphan" as const, "stall" as const, "resume" as const, "answerOrphan" as const),
+      act: fc.constantFrom(
+        "answer" as const,
+        "orphan" as const,
+        "stall" as const,
+        "resume" as const,
+        "answerOrphan" as const,
+      ),
       which,
     }),
   },

@@ -1,6 +1,7 @@
 // A worker as the ledger has it: what was sent to it, in which order, and whether it may be given more.
-import type { Ground } from "./scenario.ts";
+
 import type { Sending, SimTask } from "./ledger.ts";
+import type { Ground } from "./scenario.ts";
 
 export class Hands {
   readonly key: number;

@@ -132,7 +132,10 @@ export class Ledger {
     assert.ok(task.begins === 1 || !task.profile.atMostOnce, `task ${task.id} may run once and began twice`);
     // What nobody waits for any more may begin all the same, where it could not be taken back.
     if (!this.hands.has(sending.hands.key) || sending.hands.open.get(sending.ticket) !== sending) return;
-    assert.ok(sending.attempt > task.lastBegun, `task ${task.id} began attempt ${sending.attempt} after ${task.lastBegun}`);
+    assert.ok(
+      sending.attempt > task.lastBegun,
+      `task ${task.id} began attempt ${sending.attempt} after ${task.lastBegun}`,
+    );
     if (this.#scenario.isFair) assert.equal(sending.attempt, 1);
     task.lastBegun = sending.attempt;
   }
@@ -167,7 +170,14 @@ export class Ledger {
     hands.noticeEmpty();
   }
 
-  deferred(now: number, hands: Hands, ticket: number, priority: number | undefined, delayMs: number, slot: number): void {
+  deferred(
+    now: number,
+    hands: Hands,
+    ticket: number,
+    priority: number | undefined,
+    delayMs: number,
+    slot: number,
+  ): void {
     const task = this.#answered(now, hands, ticket, slot);
     if (task === undefined) return;
     if (priority !== undefined) task.priority = priority;
@@ -450,7 +460,9 @@ export class Ledger {
   #killed(now: number, hands: Hands): void {
     const { abortGraceMs } = this.#scenario.options;
     if (!hands.isEnding && hands.isUp && !this.isTerminated) {
-      const isDue = [...hands.orphans.values()].some(({ abortedAt }) => abortedAt !== undefined && now >= abortedAt + abortGraceMs - CLOSE * now);
+      const isDue = [...hands.orphans.values()].some(
+        ({ abortedAt }) => abortedAt !== undefined && now >= abortedAt + abortGraceMs - CLOSE * now,
+      );
       assert.ok(isDue, `worker ${hands.key} is killed and does nothing that it should not`);
       hands.isDoomed = true;
     } else if (hands.isUp && hands.orphans.size > 0) hands.isDoomed = true;
@@ -532,7 +544,11 @@ export class Ledger {
   /** Takes the answered task from its worker; undefined for a late, repeated or unknown answer. */
   #answered(now: number, hands: Hands, ticket: number, slot: number): SimTask | undefined {
     const sending = hands.open.get(ticket);
-    assert.equal(slot, sending?.task.slot ?? -1, `the answer to ticket ${ticket} of worker ${hands.key} reached another task`);
+    assert.equal(
+      slot,
+      sending?.task.slot ?? -1,
+      `the answer to ticket ${ticket} of worker ${hands.key} reached another task`,
+    );
     if (sending === undefined) {
       hands.orphans.delete(ticket);
       hands.noticeEmpty();
@@ -584,7 +600,8 @@ export class Ledger {
   #settle(task: SimTask): void {
     assert.notEqual(task.place, "settled", `task ${task.id} settled twice`);
     assert.equal(task.told, task.starts, `starts of task ${task.id} that were told`);
-    if (task.place === "pinned") for (const { pinned } of this.hands.values()) if (pinned.includes(task)) pinned.splice(pinned.indexOf(task), 1);
+    if (task.place === "pinned")
+      for (const { pinned } of this.hands.values()) if (pinned.includes(task)) pinned.splice(pinned.indexOf(task), 1);
     task.place = "settled";
     this.#bySlot.delete(task.slot);
     this.live.delete(task);

@@ -83,7 +83,9 @@ export function scenarioOf(seed: number): Scenario {
     spread: dice.chance(0.5) ? 0.3 : 1 + dice.below(4),
     answersTwice: dice.chance(0.5) ? 0.1 : 0,
     readsOn: dice.chance(0.5),
-    endsBy: dice.chance(0.6) ? "close" : pick(dice, ["terminate", "close in the middle", "terminate in the middle"] as const),
+    endsBy: dice.chance(0.6)
+      ? "close"
+      : pick(dice, ["terminate", "close in the middle", "terminate in the middle"] as const),
   };
 }
 
@@ -152,7 +154,11 @@ export function profileOf(scenario: Scenario, dice: Random): Profile {
 
 export function priorityOf(dice: Random): number {
   if (dice.chance(0.5)) return 0;
-  return dice.chance(0.05) ? (dice.chance(0.5) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY) : dice.below(7) - 3;
+  return dice.chance(0.05)
+    ? dice.chance(0.5)
+      ? Number.POSITIVE_INFINITY
+      : Number.NEGATIVE_INFINITY
+    : dice.below(7) - 3;
 }
 
 export function pick<T>(dice: Random, from: readonly T[]): T {

@@ -8,7 +8,12 @@ import { durationOf, type Ground, pickWeighted, type Scenario } from "./scenario
 export type Answer =
   | { readonly type: "completed"; readonly ticket: number; readonly ms: number }
   | { readonly type: "failed"; readonly ticket: number; readonly ms: number; readonly failure: "thrown" | "permanent" }
-  | { readonly type: "deferred"; readonly ticket: number; readonly priority: number | undefined; readonly delayMs: number }
+  | {
+      readonly type: "deferred";
+      readonly ticket: number;
+      readonly priority: number | undefined;
+      readonly delayMs: number;
+    }
   | { readonly type: "refused"; readonly ticket: number; readonly retryAfterMs: number }
   | { readonly type: "progressed"; readonly ticket: number; readonly items: number; readonly ms: number }
   | { readonly type: "stalled"; readonly ticket: number };

@@ -243,11 +243,24 @@ export class World implements Surroundings {
         this.#ledger.completed(now, hands, ticket, this.#scheduler.completed(now, key, ticket, answer.ms));
         break;
       case "failed":
-        this.#ledger.failed(now, hands, ticket, answer.failure, this.#scheduler.failed(now, key, ticket, answer.ms, answer.failure));
+        this.#ledger.failed(
+          now,
+          hands,
+          ticket,
+          answer.failure,
+          this.#scheduler.failed(now, key, ticket, answer.ms, answer.failure),
+        );
         break;
       case "deferred": {
         const { priority, delayMs } = answer;
-        this.#ledger.deferred(now, hands, ticket, priority, delayMs, this.#scheduler.deferred(now, key, ticket, priority, delayMs));
+        this.#ledger.deferred(
+          now,
+          hands,
+          ticket,
+          priority,
+          delayMs,
+          this.#scheduler.deferred(now, key, ticket, priority, delayMs),
+        );
         break;
       }
       case "refused": {
@@ -372,7 +385,11 @@ export class World implements Surroundings {
     const backend = this.dice.below(this.#grounds.length);
     if (this.#removed.has(backend) || !this.#grounds[backend]!.spec.startsWorkers) return;
     const size = this.dice.below(5);
-    this.#scheduler.resize(this.now(), backend, { min: size, max: size, idleMs: this.#grounds[backend]!.spec.size.idleMs });
+    this.#scheduler.resize(this.now(), backend, {
+      min: size,
+      max: size,
+      idleMs: this.#grounds[backend]!.spec.size.idleMs,
+    });
   }
 
   /** A worker comes by itself. */
@@ -465,16 +482,22 @@ export class World implements Surroundings {
       const { series } = task.profile;
       assert.ok(this.#ledger.isQueued(task, this.now()), `task ${task.id} is ${task.place} for ever`);
       assert.ok(!this.#canRun(series), `task ${task.id} waits for ever`);
-      assert.equal(this.#scheduler.failureFor(series), undefined, `task ${task.id} waits for a backend that was given up`);
+      assert.equal(
+        this.#scheduler.failureFor(series),
+        undefined,
+        `task ${task.id} waits for a backend that was given up`,
+      );
     }
     for (const index of this.#grounds.keys()) {
       const { failure, isRemoved, size, live, spec } = this.#scheduler.backend(index);
-      if (spec.startsWorkers && !isRemoved && failure === undefined) assert.equal(live, size.min, "workers that idle for ever");
+      if (spec.startsWorkers && !isRemoved && failure === undefined)
+        assert.equal(live, size.min, "workers that idle for ever");
     }
   }
 
   #canRun(series: number): boolean {
-    for (const hands of this.#ledger.hands.values()) if (hands.serves.has(series) && !hands.isStopping && !hands.isEnding) return true;
+    for (const hands of this.#ledger.hands.values())
+      if (hands.serves.has(series) && !hands.isStopping && !hands.isEnding) return true;
     return false;
   }
 
