@@ -51,6 +51,8 @@ export class PlainCopier {
       const from = value as Record<string, unknown>;
       const copy: Record<string, unknown> = {};
       for (const key in from) {
+        // What somebody put on the prototype of all objects is not the value's.
+        if (!Object.hasOwn(from, key)) continue;
         const member = this.#copyMember(from[key], value);
         // An assignment to this key would set the prototype.
         if (member === NOT_PLAIN || key === "__proto__") return NOT_PLAIN;
@@ -68,7 +70,7 @@ export class PlainCopier {
     const copy: unknown[] = [];
     for (let at = 0; at < length; at++) {
       const member = this.#copyMember(from[at], from);
-      if (member === NOT_PLAIN) return NOT_PLAIN;
+      if (member === NOT_PLAIN || (member === undefined && !Object.hasOwn(from, at))) return NOT_PLAIN;
       copy.push(member);
     }
     return copy;
