@@ -3,11 +3,6 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Driver } from "./driver.ts";
 
-interface Arrival {
-  readonly gapMs: number;
-  readonly priority: number;
-}
-
 const arrivals = fc.array(fc.record({ gapMs: fc.nat(500), priority: fc.integer({ min: -5, max: 5 }) }), {
   minLength: 2,
   maxLength: 60,
