@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
-import { bash, manyhands, numbers, scratch, start, tasks } from "./program.ts";
+import { bash, manyhands, numbers, scratch, start, startBash, tasks } from "./program.ts";
 
 const { path, file } = scratch();
 const echo = ["map", `${tasks}#echo`, "-k", "-q"];
@@ -142,12 +144,20 @@ describe("input that is bad", { concurrency: 2 }, () => {
     assert.deepEqual([status, stderr], [2, "manyhands: Cannot read standard input: it is a directory\n"]);
   });
   it("that cannot be read to its end stops the run with exit 2, after what was read", async () => {
-    // Opening succeeds, reading does not: there is nothing at address 0.
-    const good = file("good.ndjson", "1\n2\n");
-    const { status, lines, stderr } = await manyhands(["map", `${tasks}#echo`, "-k", good, "/proc/self/mem"]);
+    // A connection as standard input, which breaks once both lines have been answered.
+    const server = createServer((socket) => socket.write("1\n2\n")).listen(0, "127.0.0.1");
+    const connection = once(server, "connection") as Promise<[Socket]>;
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const running = startBash(`manyhands map ./tasks.mjs#echo -k < /dev/tcp/127.0.0.1/${port}`);
+    await running.seen("stdout", /^2$/m);
+    const [socket] = await connection;
+    socket.resetAndDestroy();
+    server.close();
+    const { status, lines, stderr } = await running.ended;
     assert.deepEqual([status, lines], [2, ["1", "2"]], stderr);
     assert.match(stderr, /^2 ok, 0 failed/);
-    assert.match(stderr, /^Cannot read the input: EIO.*\n/m);
+    assert.match(stderr, /^Cannot read the input: .*ECONNRESET.*\n/m);
   });
 });
 

@@ -48,12 +48,17 @@ export function start(args: readonly string[], options: Options = {}): Running {
   return follow(spawn(process.execPath, [program, ...args], settingsOf(options)));
 }
 
-/** Runs a line of bash, in which `manyhands` is the program. */
+/** Runs a line of bash, in which `manyhands` is the program, to its end. */
 export async function bash(line: string, options: Options = {}): Promise<Ended> {
-  const script = `manyhands() { "${process.execPath}" "${program}" "$@"; }\n${line}`;
-  const running = follow(spawn("bash", ["-c", script], settingsOf(options)));
+  const running = startBash(line, options);
   running.child.stdin.end(options.input ?? "");
   return running.ended;
+}
+
+/** Starts a line of bash, in which `manyhands` is the program; its standard input stays open. */
+export function startBash(line: string, options: Options = {}): Running {
+  const script = `manyhands() { "${process.execPath}" "${program}" "$@"; }\n${line}`;
+  return follow(spawn("bash", ["-c", script], settingsOf(options)));
 }
 
 /** What hangs is ended, so that its test fails instead. */
