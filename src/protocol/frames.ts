@@ -32,11 +32,11 @@ export class FrameReader {
     }
     let at = 0;
     while (data.length - at >= HEADER_BYTES) {
-      const length = lengthAt(data, at);
-      if (data.length - at - HEADER_BYTES < length) break;
+      const end = at + frameBytesAt(data, at);
+      if (end > data.length) break;
       const start = at + HEADER_BYTES;
-      at = start + length;
-      this.#onFrame(formatAt(data, start - 1), data.subarray(start, at));
+      at = end;
+      this.#onFrame(data[start - 1]!, data.subarray(start, end));
     }
     if (at < data.length) {
       this.#parts.push(at === 0 ? data : data.subarray(at));
@@ -46,11 +46,11 @@ export class FrameReader {
 
   #needed(): number {
     const first = this.#parts[0]!;
-    if (first.length >= HEADER_BYTES) return HEADER_BYTES + lengthAt(first, 0);
+    if (first.length >= HEADER_BYTES) return frameBytesAt(first, 0);
     if (this.#bytes < HEADER_BYTES) return HEADER_BYTES;
     const head = join(this.#parts, this.#bytes);
     this.#parts = [head];
-    return HEADER_BYTES + lengthAt(head, 0);
+    return frameBytesAt(head, 0);
   }
 }
 
@@ -66,15 +66,15 @@ export function writeHeader(frame: Uint8Array, format: number): void {
   frame[4] = format;
 }
 
-function lengthAt(data: Uint8Array, at: number): number {
-  return (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0;
-}
-
-function formatAt(data: Uint8Array, at: number): number {
-  const format = data[at]!;
-  if (format === JSON_FORMAT || format === V8_FORMAT) return format;
-  const shown = Array.from(data.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  throw new ProtocolError(`Cannot read frame: unknown format ${format} (the bytes begin with ${shown})`);
+/** The length of the frame whose header is there, header included. Throws at what is none: the wait for its end could be long. */
+function frameBytesAt(data: Uint8Array, at: number): number {
+  const format = data[at + 4]!;
+  if (format !== JSON_FORMAT && format !== V8_FORMAT) {
+    const shown = Array.from(data.subarray(at, at + 16), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new ProtocolError(`Cannot read frame: unknown format ${format} (its bytes begin with ${shown})`);
+  }
+  const length = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
+  return HEADER_BYTES + (length >>> 0);
 }
 
 function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {
