@@ -40,17 +40,17 @@ function encode(value: unknown, seen: Map<object, number>, depth: number): Error
   if (known !== undefined) return [REFERENCE, known];
   if (depth > MAX_DEPTH || seen.size > MAX_ERRORS) return [TEXT, describe(value)];
   seen.set(value, seen.size);
-  const errors = read(value, "errors");
-  const isAggregate = builtinName(value) === "AggregateError" && Array.isArray(errors);
+  const className = builtinName(value);
+  const errors = className === "AggregateError" ? errorsOf(value) : undefined;
   return [
     ERROR,
-    builtinName(value),
+    className,
     text(read(value, "name"), "Error"),
     text(read(value, "message"), ""),
     text(read(value, "stack"), ""),
     encodeProperties(value),
     hasOwn(value, "cause") ? encode(read(value, "cause"), seen, depth + 1) : null,
-    isAggregate ? errors.slice(0, MAX_ERRORS).map((error) => encode(error, seen, depth + 1)) : null,
+    errors === undefined ? null : errors.map((error) => encode(error, seen, depth + 1)),
   ];
 }
 
@@ -143,6 +143,17 @@ function isError(value: unknown): value is object {
     return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
   } catch {
     return false;
+  }
+}
+
+/** The first errors of an aggregate, as a list of our own. */
+function errorsOf(aggregate: object): unknown[] | undefined {
+  try {
+    const errors: unknown = Reflect.get(aggregate, "errors");
+    if (!Array.isArray(errors)) return undefined;
+    return Array.from({ length: Math.min(errors.length, MAX_ERRORS) }, (_, at): unknown => errors[at]);
+  } catch {
+    return undefined;
   }
 }
 
