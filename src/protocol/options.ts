@@ -83,6 +83,7 @@ export const seriesNames: Rule<readonly string[]> = (value, refuse) => {
 export const environment: Rule<Readonly<Record<string, string | undefined>>> = (value, refuse) =>
   typeof value === "object" &&
   value !== null &&
+  !Array.isArray(value) &&
   Object.values(value).every((one) => typeof one === "string" || one === undefined)
     ? (value as Record<string, string | undefined>)
     : refuse("an object of texts");
