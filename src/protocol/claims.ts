@@ -40,7 +40,8 @@ export class Claims {
 
   /** The pool takes back what is left of a chunk that has begun. Answers the index of the first item that has not. */
   closeItems(ticket: number): number {
-    // The counter is the chunk's own only once that has begun.
+    // The counter is the chunk's own only once that has begun. Held up after this line until a later chunk has begun in the cell,
+    // the closing would hit that one: it ends early, and its rest goes again.
     if (!this.hasBegun(ticket)) return Number.MAX_SAFE_INTEGER;
     return Atomics.or(this.#words, (ticket & CELL_MASK) * 2 + 1, CLOSED) & ~CLOSED;
   }
