@@ -45,8 +45,10 @@ describe("what is safe in JSON", () => {
     "a member that is undefined": { a: undefined },
     "an element that is undefined": [undefined],
     "a -0 further in": { a: [{ b: -0 }] },
+    // oxlint-disable-next-line no-sparse-arrays -- the hole is what is tested
     "a list with a hole": [1, , 3],
     "a list with a property": Object.assign([1], { extra: 1 }),
+    // oxlint-disable-next-line no-sparse-arrays -- the hole is what is tested
     "a list with a hole and one property": Object.assign([1, , 3], { extra: 1 }),
     "a match": /x/.exec("x"),
     "a Map": new Map(),
@@ -73,7 +75,8 @@ describe("what is safe in JSON", () => {
   }
 
   it("is nothing that throws when it is read", () => {
-    for (const value of [...hostileProxies(), hostileGetters(), [hostileGetters()]]) assert.equal(safety.isSafe(value), false);
+    for (const value of [...hostileProxies(), hostileGetters(), [hostileGetters()]])
+      assert.equal(safety.isSafe(value), false);
   });
 
   it("is judged anew for each value", () => {

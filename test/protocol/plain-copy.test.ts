@@ -84,7 +84,9 @@ describe("a plain copy", () => {
     "a boxed number": Object(1),
     "a proxy": new Proxy({ a: 1 }, {}),
     "an object with a proxy": { a: new Proxy({}, {}) },
+    // oxlint-disable-next-line no-sparse-arrays -- the hole is what is tested
     "a list with a hole": [1, , 3],
+    // oxlint-disable-next-line no-sparse-arrays -- the hole is what is tested
     "a list with a hole and one property": Object.assign([1, , 3], { extra: 1 }),
     "a list with a property": Object.assign([1], { extra: 1 }),
     "a match": /x/.exec("x"),
@@ -131,7 +133,11 @@ describe("a plain copy", () => {
   });
 
   it("is made of what is at the limits", () => {
-    for (const value of ["x".repeat(64 * 1024), new Array(64).fill(1), Array.from({ length: 64 }, () => ({ a: [1] }))]) {
+    for (const value of [
+      "x".repeat(64 * 1024),
+      new Array(64).fill(1),
+      Array.from({ length: 64 }, () => ({ a: [1] })),
+    ]) {
       assert.deepEqual(copier.copy(value), value);
     }
   });

@@ -53,13 +53,22 @@ export function hostileProxies(): object[] {
     throw new Error("refused");
   };
   const handler = Object.fromEntries(
-    ["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor", "set", "isExtensible"].map((trap) => [trap, refuse]),
+    ["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor", "set", "isExtensible"].map((trap) => [
+      trap,
+      refuse,
+    ]),
   );
   const revoked = Proxy.revocable({}, {});
   revoked.revoke();
   const revokedList = Proxy.revocable([], {});
   revokedList.revoke();
-  return [new Proxy({}, handler), new Proxy([], handler), new Proxy(new Error("x"), handler), revoked.proxy, revokedList.proxy];
+  return [
+    new Proxy({}, handler),
+    new Proxy([], handler),
+    new Proxy(new Error("x"), handler),
+    revoked.proxy,
+    revokedList.proxy,
+  ];
 }
 
 /** An object whose every member throws when it is read. */
