@@ -49,6 +49,19 @@ export async function warmUp(run, input, { tasks = 4000, depth = 64 } = {}) {
   await runInFlight(run, depth, new Array(tasks).fill(input));
 }
 
+/**
+ * Repeats the load that will be measured until its code is compiled, the same time for every entrant: what is measured is
+ * how fast it is, not how fast it gets fast.
+ */
+export async function repeatFor(ms, load) {
+  const start = performance.now();
+  do await load();
+  while (performance.now() - start < ms);
+}
+
+/** How long a load is repeated before it is measured once. */
+export const WARM_UP_MS = 700;
+
 /** The numbers 0 to `count` − 1. */
 export function numbers(count) {
   return Array.from({ length: count }, (_, i) => i);

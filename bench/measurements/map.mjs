@@ -1,11 +1,11 @@
 // A million trivial items through one call, or through what comes nearest to it.
-import { expect, numbers, runInFlight, warmUp } from "../load.mjs";
+import { expect, numbers, repeatFor, runInFlight, WARM_UP_MS, warmUp } from "../load.mjs";
 
 /** manyhands: `pool.map`. Peers: one call an item, 64 in flight, stopped after `limitMs`. Items a second. */
 export async function itemByItem(open, { count, limitMs }) {
   const { run, map } = await open("increment");
   if (map !== undefined) return await wholeMap(map, count);
-  await warmUp(run, 1);
+  await repeatFor(WARM_UP_MS, () => warmUp(run, 1));
   const results = new Array(count);
   let next = 0;
   const start = performance.now();
@@ -25,7 +25,7 @@ export async function itemByItem(open, { count, limitMs }) {
 export async function chunkedByHand(open, { count, chunk, depth }) {
   const { run, map } = await open("incrementAll");
   if (map !== undefined) return await wholeMap(map, count);
-  await warmUp(run, numbers(chunk), { tasks: 50, depth: 8 });
+  await repeatFor(WARM_UP_MS, () => warmUp(run, numbers(chunk), { tasks: 50, depth }));
   const inputs = numbers(count);
   const start = performance.now();
   const chunks = [];
@@ -40,7 +40,7 @@ export async function chunkedByHand(open, { count, chunk, depth }) {
 }
 
 async function wholeMap(map, count) {
-  await map("increment", numbers(20_000));
+  await repeatFor(WARM_UP_MS, () => map("increment", numbers(50_000)));
   const inputs = numbers(count);
   const start = performance.now();
   const results = await map("increment", inputs);

@@ -1,11 +1,11 @@
 // Tasks that do nothing: what is left is what the pool itself costs.
-import { expect, measureRate, numbers, runAtOnce, warmUp } from "../load.mjs";
+import { expect, measureRate, numbers, repeatFor, runAtOnce, WARM_UP_MS, warmUp } from "../load.mjs";
 
 /** Everything submitted in one go: tasks a second, and the most memory the process ever had. */
 export async function atOnce(open, { count }) {
   const { run } = await open("increment");
   await warmUp(run, 1);
-  await runAtOnce(run, numbers(1000));
+  await repeatFor(WARM_UP_MS, () => runAtOnce(run, numbers(10_000)));
   const inputs = numbers(count);
   const start = performance.now();
   const results = await runAtOnce(run, inputs);

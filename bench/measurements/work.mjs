@@ -1,5 +1,5 @@
 // Tasks that do real work.
-import { expect, runAtOnce, runInFlight, warmUp } from "../load.mjs";
+import { expect, repeatFor, runAtOnce, runInFlight, WARM_UP_MS, warmUp } from "../load.mjs";
 import { median, quantile, randomFrom } from "../stats.mjs";
 import { mix } from "../tasks.mjs";
 
@@ -8,17 +8,17 @@ export async function even(open, { count, rounds, depth }) {
   const entrant = await open("mix");
   const inputs = new Array(count).fill(rounds);
   if (entrant.runShares !== undefined) return { wallMs: await sharesMs(entrant.runShares, count, rounds) };
-  await warmUp(entrant.run, rounds, { tasks: 400 });
+  const load = (some) => (depth === undefined ? runAtOnce(entrant.run, some) : runInFlight(entrant.run, depth, some));
+  await repeatFor(WARM_UP_MS, () => load(inputs.slice(0, 2000)));
   const start = performance.now();
-  const results =
-    depth === undefined ? await runAtOnce(entrant.run, inputs) : await runInFlight(entrant.run, depth, inputs);
+  const results = await load(inputs);
   const wallMs = performance.now() - start;
   expect(results.at(-1) === mix(rounds), "mix");
   return { wallMs };
 }
 
 async function sharesMs(runShares, count, rounds) {
-  await runShares(400, 10_000);
+  await repeatFor(WARM_UP_MS, () => runShares(400, 10_000));
   const start = performance.now();
   await runShares(count, rounds);
   return performance.now() - start;
@@ -37,7 +37,7 @@ export async function mixed(open, { count, longEach, longRounds }) {
     left--;
   }
   // Nothing is learned from the long ones beforehand: the workers are warmed up with short ones.
-  await warmUp(run, 0);
+  await repeatFor(WARM_UP_MS, () => runAtOnce(run, new Array(count).fill(0)));
   const doneAt = [];
   const start = performance.now();
   await Promise.all(

@@ -4,7 +4,9 @@ import { ALONE, ONCE } from "./task-table.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 /** A worker that says nothing for so long, with tasks waiting at it, has a long one: what waits is taken back. */
-export const RECALL_AFTER_MS = 3;
+export const RECALL_AFTER_MS = 5;
+/** Only when it has said nothing after this either. */
+export const SECOND_LOOK_MS = 1;
 /** Less waiting work than this is not worth taking from one worker for another. */
 const STEAL_MS = 1;
 

@@ -1,8 +1,10 @@
 // How long a worker's tasks take, and so how many may wait at it beyond what it runs.
 
 /** The work, in milliseconds, that may wait at a worker. It has to outlast a round trip and stay short for who comes later. */
-const AHEAD_MS = 2;
+const AHEAD_MS = 5;
 const MAX_AHEAD = 512;
+/** Tasks of which fewer would fit go one by one: a round trip is little beside them. */
+const FEWEST = 4;
 /** A sample counts for at most this many times the usual one: a rare long task says little about the next. */
 const CLIP = 8;
 const WEIGHT = 1 / 16;
@@ -34,7 +36,7 @@ export class Pace {
   ahead(canRecall: boolean): number {
     if (this.typicalMs < 0) return 0;
     const ms = canRecall ? this.typicalMs : this.meanMs;
-    if (ms * 2 > AHEAD_MS) return 0;
+    if (ms * FEWEST > AHEAD_MS) return 0;
     return Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / (ms + 0.001)));
   }
 }

@@ -13,7 +13,7 @@ import {
   RECALL_ALARM,
   START_ALARM,
 } from "./core-state.ts";
-import { dispatch, RECALL_AFTER_MS, recall, startDue } from "./dispatch.ts";
+import { dispatch, RECALL_AFTER_MS, recall, SECOND_LOOK_MS, startDue } from "./dispatch.ts";
 import { Fleet } from "./fleet.ts";
 import {
   AHEAD,
@@ -494,9 +494,7 @@ export class Scheduler {
   progressed(now: number, key: number, slot: number, items: number, ms: number): void {
     const worker = this.#fleet.worker(key);
     if (worker === undefined) return;
-    worker.lastAnswerAt = now;
-    worker.isStuck = false;
-    worker.wasAsked = false;
+    worker.heard(now);
     if (items > 0) worker.pace.add(ms / items);
     const { timeoutMs } = this.#core.table.profile[slot]!;
     if (timeoutMs > 0 && this.#core.table.state[slot] === RUNNING) this.#core.taskAlarms.set(slot, now + timeoutMs);
@@ -620,13 +618,7 @@ export class Scheduler {
   #ringWorker(worker: WorkerRecord, kind: number, now: number): void {
     switch (kind) {
       case RECALL_ALARM:
-        if (worker.ahead === 0) return;
-        if (now < worker.lastAnswerAt + RECALL_AFTER_MS) {
-          this.#core.setAlarm(worker, RECALL_ALARM, worker.lastAnswerAt + RECALL_AFTER_MS);
-          return;
-        }
-        worker.isStuck = true;
-        recall(this.#core, worker, worker.ahead);
+        this.#takeFromSilent(worker, now);
         return;
       case IDLE_ALARM:
         this.#fleet.retireIfIdle(worker, now);
@@ -643,6 +635,21 @@ export class Scheduler {
       default:
         // START_ALARM and STOP_ALARM: it took too long.
         this.#core.kill(worker, now);
+    }
+  }
+
+  /** Tasks wait at a worker that says nothing: it has a long one, and others may do them. */
+  #takeFromSilent(worker: WorkerRecord, now: number): void {
+    if (worker.ahead === 0) return;
+    const silentSince = worker.lastAnswerAt + RECALL_AFTER_MS;
+    if (now < silentSince) this.#core.setAlarm(worker, RECALL_ALARM, silentSince);
+    else if (!worker.isLate) {
+      // Perhaps this process was late itself, and the answer has come and is not read.
+      worker.isLate = true;
+      this.#core.setAlarm(worker, RECALL_ALARM, now + SECOND_LOOK_MS);
+    } else {
+      worker.isStuck = true;
+      recall(this.#core, worker, worker.ahead);
     }
   }
 
@@ -765,9 +772,7 @@ export class Scheduler {
   #answered(worker: WorkerRecord, ticket: number, now: number): number {
     const slot = worker.slotOf(ticket);
     if (slot === -1) return -1;
-    worker.lastAnswerAt = now;
-    worker.isStuck = false;
-    worker.wasAsked = false;
+    worker.heard(now);
     if (slot <= ORPHAN) {
       worker.answer(ticket);
       // Whoever else was told to stop has the whole grace from now on.

@@ -43,7 +43,9 @@ export class WorkerRecord {
   isExclusive = false;
   /** Said that it cannot take tasks before this instant. */
   busyUntil = 0;
-  /** Sat longer than usual on its tasks: nothing is sent ahead until it answers. */
+  /** Has said nothing for a while with tasks waiting at it. Its answer may be on the way: it is looked at once more. */
+  isLate = false;
+  /** Sits on a long task: nothing is sent ahead until it answers. */
   isStuck = false;
   isRecalling = false;
   /** What it was asked to give back since its last answer: asking again is of no use. */
@@ -122,6 +124,14 @@ export class WorkerRecord {
     this.#tail = slot;
     this.count++;
     return ticket;
+  }
+
+  /** It said something: whatever was thought of its silence is over. */
+  heard(now: number): void {
+    this.lastAnswerAt = now;
+    this.isLate = false;
+    this.isStuck = false;
+    this.wasAsked = false;
   }
 
   /** The next task that has begun by now, marked as running; -1 when there is none. */

@@ -68,8 +68,10 @@ export class Inbox {
     const view = this.#ledger.workers.get(key);
     if (view === undefined) return;
     const now = performance.now();
-    const [tickets, micros, packed, events] = reply;
-    const values = unpack(packed);
+    const tickets = reply[0];
+    const micros = reply[1];
+    const values = unpack(reply[2]);
+    const events = reply[3];
     if (events !== 0) for (const event of events) this.#event(view, event, now);
     const scheduler = this.#ledger.scheduler;
     const facts = this.#facts;

@@ -13,6 +13,7 @@ export class Pulse {
   #isFlushing = false;
   #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
+  #due: NodeJS.Immediate | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #keepAlive: NodeJS.Timeout | undefined;
   #isKept = false;
@@ -33,6 +34,11 @@ export class Pulse {
 
   readonly #flushScheduled = (): void => {
     this.#isScheduled = false;
+    this.flush();
+  };
+
+  readonly #flushDue = (): void => {
+    this.#timerAt = Number.POSITIVE_INFINITY;
     this.flush();
   };
 
@@ -79,6 +85,7 @@ export class Pulse {
   /** Nothing more is to come. */
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#due);
     clearInterval(this.#keepAlive);
     this.#timer = undefined;
     this.#keepAlive = undefined;
@@ -93,8 +100,8 @@ export class Pulse {
     this.#timerAt = at;
     const delay = Math.min(Math.max(1, at - performance.now()), 2 ** 31 - 1);
     this.#timer = setTimeout(() => {
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.flush();
+      // Timers go first in a turn of the event loop. What has come by now is read before anybody is called late.
+      this.#due = setImmediate(this.#flushDue);
     }, delay);
     this.#timer.unref();
   }

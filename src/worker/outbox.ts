@@ -32,6 +32,7 @@ export class Outbox {
   #burst = 0;
   #burstStartedAt = 0;
   #isScheduled = false;
+  #isScheduledLate = false;
   #isOpen = true;
   /** When the last message left. */
   lastSentAt = 0;
@@ -83,6 +84,16 @@ export class Outbox {
     this.#isScheduled = true;
     process.nextTick(() => {
       this.#isScheduled = false;
+      this.flush(performance.now());
+    });
+  }
+
+  /** Sends when the messages that have come by now are read. */
+  scheduleLate(): void {
+    if (this.#isScheduledLate) return;
+    this.#isScheduledLate = true;
+    setImmediate(() => {
+      this.#isScheduledLate = false;
       this.flush(performance.now());
     });
   }

@@ -40,9 +40,11 @@ import { type RunHost, TaskRun } from "./task-context.ts";
 import type { TaskFunction, TaskModule } from "./task-module.ts";
 
 /** Answers do not wait longer than this while other tasks run. */
-const FLUSH_MS = 2;
-/** Half of a batch is answered early, so that the pool refills while the rest runs; but not more often than this. */
-const HALFWAY_MS = 0.25;
+const FLUSH_MS = 3;
+/** What came is answered early, once, when this many are through for each that still waits: so the pool refills while those run. */
+const EARLY_FACTOR = 3;
+/** Not more often than this, though. */
+const EARLY_MS = 0.25;
 /** After so long without a turn of the event loop, timers and messages get one. */
 const YIELD_MS = 8;
 
@@ -74,6 +76,8 @@ export class ServeLoop implements RunHost {
   readonly #streams = new Map<number, StreamRun>();
   #isWorking = false;
   #isDraining = false;
+  /** Tasks came since answers were last sent early. */
+  #isEarlyDue = false;
   #turnStartedAt = 0;
   #lastName = "";
   #lastFunction: TaskFunction | undefined;
@@ -100,6 +104,7 @@ export class ServeLoop implements RunHost {
       case RUN:
         this.#requests.push(request);
         this.#waiting += request[2].length;
+        this.#isEarlyDue = true;
         if (!this.#isWorking) {
           this.#turnStartedAt = performance.now();
           this.#work();
@@ -184,16 +189,22 @@ export class ServeLoop implements RunHost {
     if (this.outbox.size > 0) {
       // With something under way its answer may be only a microtask off.
       if (this.#active > 0) this.outbox.schedule();
-      else this.outbox.flush(performance.now());
+      else if (this.#isEarlyDue) this.outbox.flush(performance.now());
+      // The pool was told early and may have sent more: that is taken up first.
+      else this.outbox.scheduleLate();
     }
     if (this.#isDraining) this.#endIfDrained();
   }
 
   #startNext(): void {
+    // Read by index: destructuring an array goes through its iterator, and this is the hottest path of a worker.
     const request = this.#requests[0]!;
-    const [, names, tickets, ids, inputs, more] = request;
+    const names = request[1];
+    const tickets = request[2];
+    const ids = request[3];
+    const more = request[5];
     const at = this.#at;
-    if (at === 0) this.#inputs = unpack(inputs);
+    if (at === 0) this.#inputs = unpack(request[4]);
     const ticket = tickets[at]!;
     const input = this.#inputs[at];
     const extras = more === 0 ? 0 : more[at]!;
@@ -360,10 +371,12 @@ export class ServeLoop implements RunHost {
     if (this.#ongoing.size > 0) this.#release(run);
     const now = performance.now();
     this.outbox.result(run.ticket, Math.round((now - run.startedAt) * 1_000), value);
+    if (this.#waiting === 0) return;
     const waited = now - this.outbox.lastSentAt;
-    if (waited > FLUSH_MS || (waited > HALFWAY_MS && this.outbox.size >= this.#waiting)) {
-      if (this.#waiting > 0) this.outbox.flush(now);
-    }
+    const isEarly = this.#isEarlyDue && waited > EARLY_MS && this.outbox.size >= this.#waiting * EARLY_FACTOR;
+    if (!isEarly && waited <= FLUSH_MS) return;
+    this.#isEarlyDue = false;
+    this.outbox.flush(now);
   }
 
   #fail(run: TaskRun, thrown: unknown): void {
