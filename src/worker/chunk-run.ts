@@ -7,7 +7,7 @@ import { pack } from "../protocol/packing.ts";
 import { NOT_PLAIN } from "../protocol/plain-copy.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import type { Outbox } from "./outbox.ts";
-import { collect, isGenerator } from "./stream-run.ts";
+import { collect, isGenerator, promiseOf } from "./stream-run.ts";
 import { type RunHost, TaskRun } from "./task-context.ts";
 import type { TaskFunction } from "./task-module.ts";
 
@@ -99,10 +99,9 @@ export class ChunkRun {
 
   /** Awaits what takes longer; false for a plain value. */
   #follow(item: TaskRun, value: object): boolean {
-    const isPromise = typeof (value as { then?: unknown }).then === "function";
-    if (!isPromise && !isGenerator(value)) return false;
+    const promise = promiseOf(value) ?? (isGenerator(value) ? collect(value, item) : undefined);
+    if (promise === undefined) return false;
     this.#current = item;
-    const promise = isPromise ? (value as PromiseLike<unknown>) : collect(value, item);
     promise.then(
       (awaited) => {
         if (item.isSettled) return;

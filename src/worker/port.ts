@@ -9,6 +9,8 @@ export interface WorkerPort {
   close(): void;
   /** Where the worker and the pool decide who has a task; undefined where nothing can be taken back. */
   readonly claims: Claims | undefined;
+  /** One word, zero at first, that all workers of a backend share (see `Linger`); undefined where they cannot, or need not stay awake. */
+  readonly lingering?: SharedArrayBuffer;
   /** What the worker uses, in bytes. */
   memoryBytes(): number;
 }

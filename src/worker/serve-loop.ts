@@ -33,9 +33,10 @@ import {
 import { type MaybePacked, unpack } from "../protocol/packing.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import { ChunkRun } from "./chunk-run.ts";
+import { Linger } from "./linger.ts";
 import { Outbox } from "./outbox.ts";
 import type { WorkerPort } from "./port.ts";
-import { collect, isGenerator, StreamRun } from "./stream-run.ts";
+import { collect, isGenerator, promiseOf, StreamRun } from "./stream-run.ts";
 import { type RunHost, TaskRun } from "./task-context.ts";
 import type { TaskFunction, TaskModule } from "./task-module.ts";
 
@@ -45,6 +46,10 @@ const FLUSH_MS = 3;
 const EARLY_FACTOR = 3;
 /** Not more often than this, though. */
 const EARLY_MS = 0.25;
+/** A task of this length holds up the answers of those before it. For so many tasks after it they leave a few at a time. */
+const LONG_MS = 3;
+const WARY_TASKS = 512;
+const WARY_ANSWERS = 8;
 /** After so long without a turn of the event loop, timers and messages get one. */
 const YIELD_MS = 8;
 
@@ -73,11 +78,15 @@ export class ServeLoop implements RunHost {
   #active = 0;
   /** What runs beyond one turn of the loop, by ticket. */
   readonly #ongoing = new Map<number, { abort(): void }>();
+  readonly #linger: Linger | undefined;
   readonly #streams = new Map<number, StreamRun>();
   #isWorking = false;
   #isDraining = false;
+  #hasEnded = false;
   /** Tasks came since answers were last sent early. */
   #isEarlyDue = false;
+  /** Tasks for which a long one is to be reckoned with. */
+  #wary = 0;
   #turnStartedAt = 0;
   #lastName = "";
   #lastFunction: TaskFunction | undefined;
@@ -85,6 +94,7 @@ export class ServeLoop implements RunHost {
   constructor(port: WorkerPort, options: ServeOptions) {
     this.#port = port;
     this.#claims = port.claims;
+    this.#linger = port.lingering === undefined ? undefined : new Linger(port.lingering);
     this.workerId = options.workerId;
     this.#concurrency = options.concurrency;
     this.#module = options.module;
@@ -107,6 +117,7 @@ export class ServeLoop implements RunHost {
         this.#isEarlyDue = true;
         if (!this.#isWorking) {
           this.#turnStartedAt = performance.now();
+          this.#linger?.came(this.#turnStartedAt, request[2].length);
           this.#work();
         }
         break;
@@ -189,7 +200,11 @@ export class ServeLoop implements RunHost {
     if (this.outbox.size > 0) {
       // With something under way its answer may be only a microtask off.
       if (this.#active > 0) this.outbox.schedule();
-      else if (this.#isEarlyDue) this.outbox.flush(performance.now());
+      else if (this.#isEarlyDue) {
+        const now = performance.now();
+        this.outbox.flush(now);
+        this.#linger?.idle(now);
+      }
       // The pool was told early and may have sent more: that is taken up first.
       else this.outbox.scheduleLate();
     }
@@ -256,9 +271,10 @@ export class ServeLoop implements RunHost {
   /** An object may be a promise, a generator, or a plain value. */
   #follow(run: TaskRun, value: object, extras: TaskExtras | 0): void {
     const credit = extras === 0 ? undefined : extras.credit;
-    if (isThenable(value)) {
+    const promise = promiseOf(value);
+    if (promise !== undefined) {
       this.#hold(run);
-      value.then(
+      promise.then(
         (awaited: unknown) => {
           if (run.isSettled) return;
           this.#release(run);
@@ -370,8 +386,14 @@ export class ServeLoop implements RunHost {
     run.isSettled = true;
     if (this.#ongoing.size > 0) this.#release(run);
     const now = performance.now();
-    this.outbox.result(run.ticket, Math.round((now - run.startedAt) * 1_000), value);
+    const ms = now - run.startedAt;
+    this.outbox.result(run.ticket, Math.round(ms * 1_000), value);
+    if (ms > LONG_MS) this.#wary = WARY_TASKS;
     if (this.#waiting === 0) return;
+    if (this.#wary > 0 && (--this.#wary === 0 || this.outbox.size >= WARY_ANSWERS)) {
+      this.outbox.flush(now);
+      return;
+    }
     const waited = now - this.outbox.lastSentAt;
     const isEarly = this.#isEarlyDue && waited > EARLY_MS && this.outbox.size >= this.#waiting * EARLY_FACTOR;
     if (!isEarly && waited <= FLUSH_MS) return;
@@ -426,8 +448,8 @@ export class ServeLoop implements RunHost {
   }
 
   #endIfDrained(): void {
-    if (this.#active > 0 || this.#waiting > 0 || this.#ongoing.size > 0) return;
-    this.#isDraining = false;
+    if (this.#hasEnded || this.#active > 0 || this.#waiting > 0 || this.#ongoing.size > 0) return;
+    this.#hasEnded = true;
     void this.#end();
   }
 
@@ -447,10 +469,6 @@ export function refuseToStart(port: WorkerPort, error: unknown): void {
   const outbox = new Outbox(port, () => {});
   outbox.event([START_FAILED, toErrorRecord(error)]);
   outbox.close();
-}
-
-function isThenable(value: object): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown }).then === "function";
 }
 
 function isNumber(value: unknown): value is number {

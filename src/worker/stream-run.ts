@@ -1,4 +1,5 @@
 // A task whose values go to the caller one by one, as fast as that one takes them and no faster.
+import { types } from "node:util";
 import { STREAM_ITEM } from "../protocol/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { TaskRun } from "./task-context.ts";
@@ -82,12 +83,26 @@ export class StreamRun {
 
 /** Generators, and what behaves like one; arrays, maps and sets are plain values. */
 export function isGenerator(value: unknown): value is object {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as { next?: unknown }).next === "function" &&
-    (Symbol.asyncIterator in value || Symbol.iterator in value)
-  );
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return (
+      typeof (value as { next?: unknown }).next === "function" &&
+      (Symbol.asyncIterator in value || Symbol.iterator in value)
+    );
+  } catch {
+    // Asked again for its iterator it throws again, and fails its task.
+    return true;
+  }
+}
+
+/** A promise of what the object comes to where it can be awaited; undefined for a plain value. */
+export function promiseOf(value: object): PromiseLike<unknown> | undefined {
+  try {
+    if (typeof (value as { then?: unknown }).then !== "function") return undefined;
+  } catch {
+    // Asked again by the promise it throws again, and fails its task.
+  }
+  return types.isPromise(value) ? value : new Promise((resolve) => resolve(value));
 }
 
 /** All values of a generator, for a caller that wants them together. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { NOT_SERIALIZABLE, THROWN } from "../../src/protocol/messages.ts";
+import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, NOT_SERIALIZABLE, RUN, THROWN } from "../../src/protocol/messages.ts";
+import { unpack } from "../../src/protocol/packing.ts";
 import { transfer } from "../../src/worker/transfer.ts";
+import { hostileGetters, hostileProxies } from "../protocol/specimens.ts";
 import { gate, Serving, thenable, turns } from "./serving.ts";
 
 describe("answers", () => {
@@ -105,16 +107,39 @@ describe("answers", () => {
     assert.equal(serving.failures.size, 0);
   });
 
-  it("are failures where a task gives a generator whose iterator throws, and the worker goes on", async () => {
-    const hostile = {
-      next() {},
-      [Symbol.iterator]() {
-        throw new Error("refused");
-      },
-    };
-    const serving = new Serving({ hostile: () => hostile, later: async () => hostile, task: () => "fine" });
-    await serving.perform({ ticket: 1, name: "hostile" }, { ticket: 2 }, { ticket: 3, name: "later" }, { ticket: 4 });
-    for (const ticket of [1, 3]) assert.equal(serving.failures.get(ticket)!.how, THROWN);
-    for (const ticket of [2, 4]) assert.equal(serving.results.get(ticket), "fine");
-  });
+  const refuse = (): never => {
+    throw new Error("refused");
+  };
+  const hostile: Readonly<Record<string, () => unknown>> = {
+    "an object whose members throw when they are read": () => hostileGetters(),
+    "what throws when it is awaited": () => thenable(refuse),
+    "a proxy that refuses everything": () => hostileProxies()[0],
+    "an iterator that cannot be asked what it is": () => new Proxy({ next() {} }, { has: refuse }),
+    "a generator whose iterator throws": () => ({ next() {}, [Symbol.iterator]: refuse }),
+  };
+  for (const [what, make] of Object.entries(hostile)) {
+    it(`are failures where a task gives ${what}, and the worker goes on`, async () => {
+      const serving = new Serving({ hostile: make, later: async () => make(), task: () => "fine" });
+      await serving.perform({ ticket: 1, name: "hostile" }, { ticket: 2 }, { ticket: 3, name: "later" }, { ticket: 4 });
+      for (const ticket of [1, 3]) assert.equal(serving.failures.get(ticket)!.how, THROWN);
+      for (const ticket of [2, 4]) assert.equal(serving.results.get(ticket), "fine");
+    });
+
+    it(`are failures of those items of a chunk where a task gives ${what}`, async () => {
+      const serving = new Serving({ task: (input: string) => (input === "hostile" ? make() : input) });
+      serving.tell([RUN, "task", [1], 10, [["a", "hostile", "b"]], [{ isChunk: true }]]);
+      await serving.until(() => serving.isAnswered(1));
+      assert.deepEqual(
+        serving.eventsOf(CHUNK_ITEMS).map(([, , first, values]) => [first, unpack(values)]),
+        [
+          [0, ["a"]],
+          [2, ["b"]],
+        ],
+      );
+      assert.deepEqual(
+        serving.eventsOf(CHUNK_ITEM_FAILED).map(([, , index]) => index),
+        [1],
+      );
+    });
+  }
 });

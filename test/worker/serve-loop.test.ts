@@ -305,6 +305,15 @@ describe("draining", () => {
     assert.equal((fromErrorRecord(serving.eventsOf(STRAY)[0]![2]) as Error).message, "cannot");
   });
 
+  it("ends once, though it is told twice", async () => {
+    let times = 0;
+    const serving = new Serving({ teardown: () => times++ });
+    serving.tell([DRAIN]);
+    serving.tell([DRAIN]);
+    await serving.until(() => serving.isClosed);
+    assert.equal(times, 1);
+  });
+
   it("waits until what was taken back is skipped", async () => {
     const held = gate();
     const serving = new Serving({ task: () => held.promise }, { claims: true });

@@ -8,6 +8,7 @@ import type { WorkerPort } from "../../worker/port.ts";
 /** What a thread is started with. */
 export interface ThreadStart extends WorkerStart {
   readonly claims: SharedArrayBuffer;
+  readonly lingering: SharedArrayBuffer;
   readonly port: MessagePort;
 }
 
@@ -15,6 +16,7 @@ const start = workerData as ThreadStart;
 
 const port: WorkerPort = {
   claims: new Claims(start.claims),
+  lingering: start.lingering,
   post(reply: WorkerReply, transfer?: readonly object[]): void {
     if (transfer === undefined) start.port.postMessage(reply);
     else start.port.postMessage(reply, transfer as ArrayBuffer[]);

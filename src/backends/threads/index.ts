@@ -109,6 +109,8 @@ class ThreadsBackend implements Backend {
   readonly plan: Plan;
   readonly #settings: ThreadSettings;
   readonly #threads = new Map<number, Thread>();
+  /** One word: whether a worker stays awake for the next task. */
+  readonly #lingering = new SharedArrayBuffer(4);
   #host: BackendHost | undefined;
 
   constructor(plan: Plan, settings: ThreadSettings) {
@@ -188,7 +190,15 @@ class ThreadsBackend implements Backend {
 
   #launch(workerId: string, claims: SharedArrayBuffer, port: MessagePort): Worker {
     const { url, data, env, argv, execArgv, resourceLimits } = this.#settings;
-    const workerData: ThreadStart = { url, data, workerId, concurrency: this.plan.concurrency, claims, port };
+    const workerData: ThreadStart = {
+      url,
+      data,
+      workerId,
+      concurrency: this.plan.concurrency,
+      claims,
+      lingering: this.#lingering,
+      port,
+    };
     return new Worker(neighbour("entry", import.meta.url), {
       // Node reads options through their prototype.
       __proto__: null,
@@ -209,6 +219,8 @@ class ThreadsBackend implements Backend {
     }
     thread.port.close();
     this.#threads.delete(worker);
+    // It may have been the one.
+    Atomics.store(new Int32Array(this.#lingering), 0, 0);
     const code: unknown = thread.error instanceof Error ? Reflect.get(thread.error, "code") : undefined;
     this.#host?.workerDown(worker, {
       exitCode,
