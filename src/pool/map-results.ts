@@ -7,17 +7,22 @@ export type Outcome<O> =
   | { readonly ok: true; readonly value: O; readonly index: number }
   | { readonly ok: false; readonly error: unknown; readonly index: number };
 
+/** A longer list that is made at once is a table in V8. */
+const MAX_LIST = 2 ** 24;
+
 /** All results, in the order of the inputs. */
 export class ResultList implements MapSink {
   readonly promise: Promise<unknown[]>;
   readonly #collects: boolean;
-  readonly #results: unknown[] = [];
+  readonly #results: unknown[];
   #run: MapRun | undefined;
   #resolve!: (results: unknown[]) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(collects: boolean) {
+  /** @param inputs how many there will be, where that is known */
+  constructor(collects: boolean, inputs: number) {
     this.#collects = collects;
+    this.#results = inputs <= MAX_LIST ? new Array<unknown>(inputs).fill(undefined) : [];
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -30,12 +35,27 @@ export class ResultList implements MapSink {
   }
 
   put(index: number, ok: boolean, value: unknown): void {
-    // A list with gaps would become a table: chunks come back in any order.
-    while (this.#results.length < index) this.#results.push(undefined);
+    this.#reach(index + 1);
     if (this.#collects) this.#results[index] = toOutcome({ index, ok, value });
     else if (ok) this.#results[index] = value;
     else this.#reject(value);
     this.#run?.took(1);
+  }
+
+  putAll(first: number, values: ArrayLike<unknown>): void {
+    this.#reach(first + values.length);
+    const results = this.#results;
+    for (let at = 0; at < values.length; at++) {
+      const value = values[at];
+      results[first + at] = this.#collects ? toOutcome({ index: first + at, ok: true, value }) : value;
+    }
+    this.#run?.took(values.length);
+  }
+
+  /** Chunks come back in any order, and a list with gaps would become a table. */
+  #reach(length: number): void {
+    const results = this.#results;
+    while (results.length < length) results.push(undefined);
   }
 
   end(): void {
@@ -75,6 +95,12 @@ export class ResultIterator implements MapSink, AsyncIterableIterator<unknown> {
     if (this.#isOver) return;
     this.#buffer.put(index, ok, value);
     // Without order a failure that ends the map is not held back by what came before it.
+    if (this.#waiters.length > 0) this.#serve();
+  }
+
+  putAll(first: number, values: ArrayLike<unknown>): void {
+    if (this.#isOver) return;
+    for (let at = 0; at < values.length; at++) this.#buffer.put(first + at, true, values[at]);
     if (this.#waiters.length > 0) this.#serve();
   }
 

@@ -62,6 +62,8 @@ export interface MapSettings {
 /** Who takes the outcomes. */
 export interface MapSink {
   put(index: number, ok: boolean, value: unknown): void;
+  /** Good values of consecutive items. */
+  putAll(first: number, values: ArrayLike<unknown>): void;
   /** Every input that was read has its outcome, and there are no more. */
   end(): void;
   /** The source failed, or the signal was aborted. */
@@ -232,6 +234,12 @@ export class MapRun implements MapOwner, Abortable {
       this.#held = undefined;
       return [value];
     }
+    // Numbers need no copy, and are taken in one piece.
+    const numbers = this.#isExhausted || count === 1 ? undefined : source.readNumbers?.(count);
+    if (numbers !== undefined) {
+      this.#read += numbers.length;
+      return numbers;
+    }
     while (items.length < count) {
       if (this.#isExhausted || !source.read()) {
         this.#isExhausted = true;
@@ -356,7 +364,7 @@ export class MapRun implements MapOwner, Abortable {
   itemsCompleted(
     chunk: MapChunk,
     first: number,
-    values: readonly unknown[],
+    values: ArrayLike<unknown>,
     micros: number | readonly number[],
     worker: WorkerView,
   ): void {
@@ -366,7 +374,7 @@ export class MapRun implements MapOwner, Abortable {
     this.#open -= count;
     this.#done += count;
     if (this.#settings.onSettled === undefined && !this.#engine.events.has("taskSettled")) {
-      for (let at = 0; at < count; at++) this.#sink.put(first + at, true, values[at]);
+      this.#sink.putAll(first, values);
     } else {
       const attempt = this.#engine.attemptOf(chunk.slot);
       const queuedMs = this.#engine.queuedMsOf(chunk.slot);

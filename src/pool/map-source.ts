@@ -9,6 +9,8 @@ export interface SyncSource {
   /** Reads the next input into `value`; false at the end. */
   read(): boolean;
   readonly value: unknown;
+  /** Reads the next `count` inputs at once, or up to the end, where they are all numbers; otherwise reads nothing. */
+  readNumbers?(count: number): number[] | undefined;
   /** Nothing more will be read. */
   close(): void;
 }
@@ -30,7 +32,20 @@ export class ListSource implements SyncSource {
     return true;
   }
 
+  readNumbers(count: number): number[] | undefined {
+    if (typeof this.#list[this.#at] !== "number") return undefined;
+    const some = this.#list.slice(this.#at, this.#at + count);
+    if (!areNumbers(some)) return undefined;
+    this.#at += some.length;
+    return some;
+  }
+
   close(): void {}
+}
+
+function areNumbers(values: unknown[]): values is number[] {
+  for (let at = 0; at < values.length; at++) if (typeof values[at] !== "number") return false;
+  return true;
 }
 
 export class IteratorSource implements SyncSource {

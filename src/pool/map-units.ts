@@ -27,7 +27,7 @@ export interface MapOwner {
   itemsCompleted(
     chunk: MapChunk,
     first: number,
-    values: readonly unknown[],
+    values: ArrayLike<unknown>,
     micros: number | readonly number[],
     worker: WorkerView,
   ): void;

@@ -211,7 +211,7 @@ export class Pool<M extends object = AnyTasks> {
     if (given.signal?.aborted === true) return Promise.reject(given.signal.reason);
     const refusal = this.#refusal(name, given);
     if (refusal !== undefined) return Promise.reject(refusal.error);
-    const results = new ResultList(given.onError === "collect");
+    const results = new ResultList(given.onError === "collect", Array.isArray(inputs) ? inputs.length : 0);
     results.begin(new MapRun(this.#engine, name, inputs, this.#mapSettings(given, "at once"), results));
     return results.promise;
   }

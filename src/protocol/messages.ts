@@ -38,7 +38,7 @@ export type RunRequest = readonly [
   tickets: readonly number[],
   /** One id each, or the first of consecutive numbers. */
   ids: number | readonly TaskId[],
-  /** One each; packed where they are small objects of one shape. */
+  /** One each; packed where they are numbers, or small objects of one shape. */
   inputs: MaybePacked,
   extras: 0 | readonly (TaskExtras | 0)[],
 ];
@@ -115,7 +115,7 @@ export type WorkerEvent =
 export type WorkerReply = readonly [
   tickets: readonly number[],
   micros: readonly number[],
-  /** One each; packed where they are small objects of one shape. */
+  /** One each; packed where they are numbers, or small objects of one shape. */
   values: MaybePacked,
   events: 0 | readonly WorkerEvent[],
 ];

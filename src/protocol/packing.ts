@@ -1,5 +1,6 @@
-// Lists of small objects of one shape as columns: the keys once, then all values in one list. A structured clone costs about a
-// microsecond an object and some tens of nanoseconds a value.
+// Lists in the form in which they are cloned fastest. Small objects of one shape go as columns, the keys once and then all values in
+// one list: a structured clone costs about a microsecond an object and some tens of nanoseconds a value. Numbers go as a typed
+// array, which is cloned as one piece of memory.
 
 /** Objects of one shape: `cells` holds the values of the first object, then of the second, and so on. */
 export interface Packed {
@@ -7,15 +8,18 @@ export interface Packed {
   readonly cells: readonly unknown[];
 }
 
-export type MaybePacked = readonly unknown[] | Packed;
+export type MaybePacked = readonly unknown[] | Packed | Int32Array | Float64Array;
 
 const MIN_OBJECTS = 3;
 const MAX_KEYS = 16;
+/** Fewer are cloned faster one by one. */
+const MIN_NUMBERS = 32;
 
-/** Packs the list if all its values are flat plain objects with the same keys in the same order; otherwise answers it as it is. */
+/** Packs the list if all its values are numbers, or flat plain objects of one shape; otherwise answers it as it is. */
 export function pack(values: readonly unknown[]): MaybePacked {
-  if (values.length < MIN_OBJECTS) return values;
   const first = values[0];
+  if (typeof first === "number") return values.length < MIN_NUMBERS ? values : packNumbers(values);
+  if (values.length < MIN_OBJECTS) return values;
   if (typeof first !== "object" || first === null || Object.getPrototypeOf(first) !== Object.prototype) return values;
   const keys = Object.keys(first);
   if (keys.length === 0 || keys.length > MAX_KEYS || keys.includes("__proto__")) return values;
@@ -24,9 +28,9 @@ export function pack(values: readonly unknown[]): MaybePacked {
   return { keys, cells };
 }
 
-/** The list that was packed. */
-export function unpack(packed: MaybePacked): readonly unknown[] {
-  if (Array.isArray(packed)) return packed as readonly unknown[];
+/** The values that were packed, by their index. */
+export function unpack(packed: MaybePacked): ArrayLike<unknown> {
+  if (Array.isArray(packed) || isNumbers(packed)) return packed as ArrayLike<unknown>;
   const { keys, cells } = packed as Packed;
   // An assignment to this key would set a prototype; no packer sends it.
   if (!Array.isArray(keys) || !Array.isArray(cells) || keys.includes("__proto__")) return [];
@@ -41,7 +45,36 @@ export function unpack(packed: MaybePacked): readonly unknown[] {
 
 /** How many values the list has, packed or not. */
 export function countOf(packed: MaybePacked): number {
-  return Array.isArray(packed) ? packed.length : (packed as Packed).cells.length / (packed as Packed).keys.length;
+  if (Array.isArray(packed) || isNumbers(packed)) return packed.length;
+  return (packed as Packed).cells.length / (packed as Packed).keys.length;
+}
+
+export function isNumbers(packed: MaybePacked): packed is Int32Array | Float64Array {
+  return packed instanceof Int32Array || packed instanceof Float64Array;
+}
+
+function packNumbers(values: readonly unknown[]): MaybePacked {
+  const { length } = values;
+  const integers = new Int32Array(length);
+  for (let at = 0; at < length; at++) {
+    const value = values[at];
+    if (typeof value !== "number") return values;
+    integers[at] = value;
+    // Not -0 either, of which an integer keeps no sign.
+    if (integers[at] !== value || (value === 0 && Object.is(value, -0))) return packDoubles(values);
+  }
+  return integers;
+}
+
+function packDoubles(values: readonly unknown[]): MaybePacked {
+  const { length } = values;
+  const doubles = new Float64Array(length);
+  for (let at = 0; at < length; at++) {
+    const value = values[at];
+    if (typeof value !== "number") return values;
+    doubles[at] = value;
+  }
+  return doubles;
 }
 
 function flatten(value: unknown, keys: readonly string[], cells: unknown[]): boolean {

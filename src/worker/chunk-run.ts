@@ -27,7 +27,7 @@ export interface ChunkOptions {
   readonly task: TaskFunction;
   /** The chunk as a whole; its id is that of the first item, the others follow. */
   readonly run: TaskRun;
-  readonly inputs: readonly unknown[];
+  readonly inputs: ArrayLike<unknown>;
   readonly isTimed: boolean;
   readonly wantsEachMs: boolean;
   /** Called once, when no item is left. */

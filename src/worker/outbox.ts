@@ -180,7 +180,7 @@ function failuresOf(event: WorkerEvent, error: unknown): WorkerEvent[] {
       const [, ticket, first, packed, micros] = event;
       const values = unpack(packed);
       const each = (i: number) => (typeof micros === "number" ? Math.round(micros / values.length) : micros[i]!);
-      return values.map((value, i) =>
+      return Array.from(values, (value, i) =>
         isCopyable(value)
           ? [CHUNK_ITEMS, ticket, first + i, [value], typeof micros === "number" ? each(i) : [each(i)]]
           : [CHUNK_ITEM_FAILED, ticket, first + i, each(i), record, NOT_SERIALIZABLE, null],

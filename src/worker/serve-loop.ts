@@ -72,7 +72,7 @@ export class ServeLoop implements RunHost {
   readonly #concurrency: number;
   /** Requests that are not worked off; the first one from `#at` on. */
   readonly #requests: RunRequest[] = [];
-  #inputs: readonly unknown[] = [];
+  #inputs: ArrayLike<unknown> = [];
   #at = 0;
   #waiting = 0;
   #active = 0;
@@ -339,7 +339,7 @@ export class ServeLoop implements RunHost {
     );
   }
 
-  #startChunk(task: TaskFunction, run: TaskRun, inputs: readonly unknown[], extras: TaskExtras): void {
+  #startChunk(task: TaskFunction, run: TaskRun, inputs: ArrayLike<unknown>, extras: TaskExtras): void {
     const chunk = new ChunkRun({
       host: this,
       outbox: this.outbox,

@@ -61,7 +61,7 @@ export class Serving implements WorkerPort {
     this.replies.push(copy);
     const [tickets, , values, events] = copy;
     if (events !== 0) this.said.push(...events);
-    for (const [at, value] of unpack(values).entries()) this.said.push({ ticket: tickets[at]!, value });
+    for (const [at, value] of Array.from(unpack(values)).entries()) this.said.push({ ticket: tickets[at]!, value });
     this.#notice();
   }
 

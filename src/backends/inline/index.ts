@@ -180,7 +180,7 @@ class InlinePort implements WorkerPort {
   post(reply: WorkerReply): void {
     if (!this.#isOpen) return;
     const [tickets, micros, values, events] = reply;
-    this.#onReply([tickets, micros, unpack(values).map(copy), events === 0 ? 0 : events.map(copyEvent)]);
+    this.#onReply([tickets, micros, Array.from(unpack(values), copy), events === 0 ? 0 : events.map(copyEvent)]);
   }
 
   close(): void {
@@ -208,8 +208,8 @@ function copyInputs(request: WorkerRequest & readonly [typeof RUN, ...unknown[]]
     const extra = extras === 0 ? 0 : extras[at]!;
     return extra !== 0 && extra.isChunk === true;
   };
-  const copies = unpack(inputs).map((input, at) =>
-    isChunk(at) ? unpack(input as MaybePacked).map(copy) : copy(input),
+  const copies = Array.from(unpack(inputs), (input, at) =>
+    isChunk(at) ? Array.from(unpack(input as MaybePacked), copy) : copy(input),
   );
   return [kind, names, tickets, ids, copies, extras];
 }

@@ -5,7 +5,7 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
-import type { MaybePacked, Packed } from "../../protocol/packing.ts";
+import { isNumbers, type MaybePacked, type Packed } from "../../protocol/packing.ts";
 import { deserialize, StrictSerializer } from "../structured-copy.ts";
 
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
@@ -48,7 +48,7 @@ function decode(format: number, payload: Uint8Array): unknown {
 function isSafeRequest(request: WorkerRequest): boolean {
   if (request[0] !== RUN) return true;
   const [, , , , packed, extras] = request;
-  if (!Array.isArray(packed)) return areSafe((packed as Packed).cells) && (extras === 0 || areUsual(extras));
+  if (!Array.isArray(packed)) return areSafe(packed) && (extras === 0 || areUsual(extras));
   const inputs = packed as readonly unknown[];
   for (let at = 0; at < inputs.length; at++) {
     const extra = extras === 0 ? 0 : extras[at]!;
@@ -70,6 +70,7 @@ function isSafeReply(reply: WorkerReply): boolean {
 }
 
 function areSafe(values: MaybePacked): boolean {
+  if (isNumbers(values)) return false;
   for (const value of Array.isArray(values) ? values : (values as Packed).cells)
     if (!safety.isSafe(value)) return false;
   return true;
