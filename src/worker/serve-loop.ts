@@ -39,6 +39,7 @@ import type { WorkerPort } from "./port.ts";
 import { collect, isGenerator, promiseOf, StreamRun } from "./stream-run.ts";
 import { type RunHost, TaskRun } from "./task-context.ts";
 import type { TaskFunction, TaskModule } from "./task-module.ts";
+import { Wariness } from "./wariness.ts";
 
 /** Answers do not wait longer than this while other tasks run. */
 const FLUSH_MS = 3;
@@ -46,10 +47,6 @@ const FLUSH_MS = 3;
 const EARLY_FACTOR = 3;
 /** Not more often than this, though. */
 const EARLY_MS = 0.25;
-/** A task of this length holds up the answers of those before it. For so many tasks after it they leave a few at a time. */
-const LONG_MS = 3;
-const WARY_TASKS = 512;
-const WARY_ANSWERS = 8;
 /** After so long without a turn of the event loop, timers and messages get one. */
 const YIELD_MS = 8;
 
@@ -85,11 +82,11 @@ export class ServeLoop implements RunHost {
   #hasEnded = false;
   /** Tasks came since answers were last sent early. */
   #isEarlyDue = false;
-  /** Tasks for which a long one is to be reckoned with. */
-  #wary = 0;
   #turnStartedAt = 0;
   #lastName = "";
   #lastFunction: TaskFunction | undefined;
+  #lastWariness = new Wariness();
+  readonly #wariness = new Map<string, Wariness>();
 
   constructor(port: WorkerPort, options: ServeOptions) {
     this.#port = port;
@@ -254,6 +251,8 @@ export class ServeLoop implements RunHost {
       this.#startChunk(task, run, unpack(input as MaybePacked), extras);
       return;
     }
+    const wariness = this.#lastWariness;
+    if (this.outbox.size >= wariness.limit) this.outbox.flush(startedAt);
     this.#context?.enterWith(run);
     let value: unknown;
     try {
@@ -262,14 +261,13 @@ export class ServeLoop implements RunHost {
       this.#fail(run, error);
       return;
     }
-    if (typeof value !== "object" || value === null) {
-      if (extras !== 0 && extras.credit !== undefined) this.#startStream(run, value, extras.credit);
-      else this.#complete(run, value);
-    } else this.#follow(run, value, extras);
+    if (typeof value === "object" && value !== null && this.#follow(run, value, extras)) return;
+    if (extras !== 0 && extras.credit !== undefined) this.#startStream(run, value, extras.credit);
+    else wariness.ran(this.#complete(run, value));
   }
 
-  /** An object may be a promise, a generator, or a plain value. */
-  #follow(run: TaskRun, value: object, extras: TaskExtras | 0): void {
+  /** An object may be a promise or a generator, which take longer; false for a plain value. */
+  #follow(run: TaskRun, value: object, extras: TaskExtras | 0): boolean {
     const credit = extras === 0 ? undefined : extras.credit;
     const promise = promiseOf(value);
     if (promise !== undefined) {
@@ -289,9 +287,11 @@ export class ServeLoop implements RunHost {
           this.#goOn();
         },
       );
-    } else if (credit !== undefined) this.#startStream(run, value, credit);
-    else if (isGenerator(value)) this.#collect(run, value);
-    else this.#complete(run, value);
+      return true;
+    }
+    if (credit !== undefined || !isGenerator(value)) return false;
+    this.#collect(run, value);
+    return true;
   }
 
   #collect(run: TaskRun, generator: object): void {
@@ -382,23 +382,20 @@ export class ServeLoop implements RunHost {
     }
   }
 
-  #complete(run: TaskRun, value: unknown): void {
+  /** Answers how long it took, in milliseconds. */
+  #complete(run: TaskRun, value: unknown): number {
     run.isSettled = true;
     if (this.#ongoing.size > 0) this.#release(run);
     const now = performance.now();
     const ms = now - run.startedAt;
     this.outbox.result(run.ticket, Math.round(ms * 1_000), value);
-    if (ms > LONG_MS) this.#wary = WARY_TASKS;
-    if (this.#waiting === 0) return;
-    if (this.#wary > 0 && (--this.#wary === 0 || this.outbox.size >= WARY_ANSWERS)) {
-      this.outbox.flush(now);
-      return;
-    }
+    if (this.#waiting === 0) return ms;
     const waited = now - this.outbox.lastSentAt;
     const isEarly = this.#isEarlyDue && waited > EARLY_MS && this.outbox.size >= this.#waiting * EARLY_FACTOR;
-    if (!isEarly && waited <= FLUSH_MS) return;
+    if (!isEarly && waited <= FLUSH_MS) return ms;
     this.#isEarlyDue = false;
     this.outbox.flush(now);
+    return ms;
   }
 
   #fail(run: TaskRun, thrown: unknown): void {
@@ -443,8 +440,18 @@ export class ServeLoop implements RunHost {
     if (name !== this.#lastName) {
       this.#lastName = name;
       this.#lastFunction = this.#module.tasks.get(name);
+      this.#lastWariness = this.#warinessOf(name);
     }
     return this.#lastFunction;
+  }
+
+  #warinessOf(name: string): Wariness {
+    let wariness = this.#wariness.get(name);
+    if (wariness === undefined) {
+      wariness = new Wariness();
+      this.#wariness.set(name, wariness);
+    }
+    return wariness;
   }
 
   #endIfDrained(): void {
