@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { command } from "../src/backends/command/index.ts";
 import { inline } from "../src/backends/inline/index.ts";
 import { processes } from "../src/backends/processes/index.ts";
 import { threads } from "../src/backends/threads/index.ts";
@@ -37,7 +38,7 @@ const SYSTEMS = [
 
 /** What stands for a value of the reader's own. */
 const PLACEHOLDERS = new Set(
-  "a b args backend fn id input inputs list module ms n name reason tasks text value workerId series Infinity throw".split(
+  "a b args argvs backend fn id input inputs list module ms n name reason tasks text value workerId series Infinity throw".split(
     " ",
   ),
 );
@@ -64,7 +65,7 @@ const WORKER_FIELDS: Record<keyof main.WorkerInfo, true> = {
 };
 const OUTCOME_FIELDS = ["ok", "value", "error", "index"];
 
-const backends = { inline, threads, processes };
+const backends = { inline, threads, processes, command };
 const exported: Record<string, unknown> = { ...main, ...worker, ...backends };
 const types = new Set(
   ["../src/index.ts", "../src/worker/index.ts"].flatMap((file) =>
@@ -203,7 +204,8 @@ function isKnown(name: string): boolean {
 }
 
 function isSeries(name: string): boolean {
-  return Object.values(backends).some((make) => make("./tasks.js").plan.series.includes(name));
+  const made = [inline("./tasks.js"), threads("./tasks.js"), processes("./tasks.js"), command(["./tasks"])];
+  return made.some(({ plan }) => plan.series.includes(name));
 }
 
 /** The options that a backend takes, from its complaint about one that it does not. */

@@ -53,6 +53,8 @@ export interface WorkerFacts {
   readonly host: string;
   readonly pid?: number;
   readonly threadId?: number;
+  /** Series that it serves beside those of its backend. */
+  readonly series?: readonly string[];
 }
 
 /** How a worker ended. */
@@ -63,6 +65,8 @@ export interface WorkerLoss {
   readonly cause?: unknown;
   /** Whether it had begun the ticket, where that is known. */
   readonly hasBegun?: (ticket: number) => boolean;
+  /** No other will be started in its place. */
+  readonly isForGood?: boolean;
 }
 
 /** What a backend tells. */

@@ -67,7 +67,7 @@ function fillAhead(core: CoreState, now: number): void {
   let waiting = core.queues.size;
   for (const worker of core.workers) {
     if (worker === undefined || worker.count < worker.capacity || !worker.accepts(now)) continue;
-    if (!worker.backend.spec.sendsAhead || worker.isStuck || worker.isRecalling) continue;
+    if (!worker.takesAhead || worker.isStuck || worker.isRecalling) continue;
     able.push(worker);
     waiting += worker.ahead;
   }

@@ -103,11 +103,23 @@ export class Fleet {
     this.#backOff(backend, backend.idleDeaths, cause, now);
   }
 
-  #backOff(backend: BackendRecord, failures: number, cause: unknown, now: number): void {
-    backend.nextStartAt = now + backoff(failures, RESTART_MS, this.#core.options.random);
-    if (failures < FAILURE_LIMIT || backend.failure !== undefined) return;
+  /** A worker is gone, and its place with it. A backend without a place is given up. */
+  gone(backend: BackendRecord, cause: unknown): void {
+    const { size } = backend;
+    const max = Math.max(0, size.max - 1);
+    backend.size = { ...size, max, min: Math.min(size.min, max) };
+    if (max === 0 && backend.live === 0) this.#giveUp(backend, cause);
+  }
+
+  #giveUp(backend: BackendRecord, cause: unknown): void {
+    if (backend.failure !== undefined) return;
     backend.failure = { cause };
     this.#core.commands.push({ type: "backendFailed", backend: backend.index, cause });
+  }
+
+  #backOff(backend: BackendRecord, failures: number, cause: unknown, now: number): void {
+    backend.nextStartAt = now + backoff(failures, RESTART_MS, this.#core.options.random);
+    if (failures >= FAILURE_LIMIT) this.#giveUp(backend, cause);
   }
 
   #wanted(backend: BackendRecord): number {

@@ -47,6 +47,8 @@ export interface WorkerEnd {
   readonly cause: unknown;
   /** Whether it had begun the ticket, where the backend can know. */
   readonly hasBegun?: (ticket: number) => boolean;
+  /** Nothing comes in its place: its backend has one worker fewer from now on. */
+  readonly isForGood?: boolean;
 }
 
 export type Failure = "thrown" | "permanent";
@@ -96,7 +98,8 @@ export class Scheduler {
   get reach(): number {
     let reach = 0;
     for (const worker of this.#core.workers) {
-      if (worker?.phase === "up") reach += worker.capacity + worker.pace.ahead(worker.backend.spec.recalls);
+      if (worker?.phase !== "up") continue;
+      reach += worker.capacity + (worker.takesAhead ? worker.pace.ahead(worker.backend.spec.recalls) : 0);
     }
     return reach;
   }
@@ -201,11 +204,12 @@ export class Scheduler {
     return this.#fleet.admit(this.#core.backends[backend]!).key;
   }
 
-  workerUp(now: number, key: number, capacity: number, series: Iterable<number>): void {
+  workerUp(now: number, key: number, capacity: number, series: Iterable<number>, takesAhead = true): void {
     const worker = this.#fleet.worker(key);
     if (worker?.phase !== "starting" || worker.isKilled) return;
     worker.phase = "up";
     worker.capacity = capacity;
+    if (!takesAhead) worker.takesAhead = false;
     worker.lastAnswerAt = now;
     for (const one of series) worker.serves.add(one);
     this.#core.clearAlarm(worker, START_ALARM);
@@ -243,7 +247,8 @@ export class Scheduler {
     }
     for (const slot of suspects) this.#lost(now, slot, suspects.length === 1, key, end.cause);
     for (const slot of pinned) this.#settle(slot, "lost", key, end.cause);
-    if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
+    if (end.isForGood === true) this.#fleet.gone(worker.backend, end.cause);
+    else if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
     else if (idleDeath) this.#fleet.diedIdle(worker.backend, end.cause, now);
     if (!worker.backend.canServe) this.#settleUnserved();
   }

@@ -28,6 +28,8 @@ export class WorkerRecord {
   readonly backend: BackendRecord;
   phase: WorkerPhase = "starting";
   capacity = 1;
+  /** Takes tasks ahead of those it runs. */
+  takesAhead: boolean;
   readonly serves: Set<number>;
   readonly pace: Pace = new Pace();
   /** Unanswered tasks that are running or ahead, without the stalled ones. */
@@ -79,6 +81,7 @@ export class WorkerRecord {
     this.key = place.key;
     this.index = place.index;
     this.backend = place.backend;
+    this.takesAhead = place.backend.spec.sendsAhead;
     this.serves = new Set(place.backend.serves);
     this.#maxTasks = place.backend.spec.maxTasks;
     this.#table = table;

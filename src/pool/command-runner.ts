@@ -69,6 +69,7 @@ export class CommandRunner {
     const view = new WorkerView(key, `${this.#name ?? backend.name}-${key}`, id, backend);
     this.#ledger.workers.set(key, view);
     view.facts = backend.start(key, view.id);
+    for (const series of view.facts.series ?? []) view.series.add(series);
   }
 
   #send(key: number, slots: readonly number[], tickets: readonly number[]): void {

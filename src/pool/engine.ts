@@ -32,7 +32,6 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #pulse: Pulse;
   readonly #inbox: Inbox;
-  readonly #series = new Map<string, number>();
   #nextId = 1;
 
   constructor(options: EngineOptions) {
@@ -90,13 +89,7 @@ export class Engine {
   }
 
   seriesNumber(name: string | undefined): number {
-    if (name === undefined) return 0;
-    let number = this.#series.get(name);
-    if (number === undefined) {
-      number = this.#series.size + 1;
-      this.#series.set(name, number);
-    }
-    return number;
+    return name === undefined ? 0 : this.#ledger.seriesNumber(name);
   }
 
   /** Why no task of the series can run; undefined when one can, or may later. */

@@ -107,7 +107,7 @@ export class Inbox {
   #event(view: WorkerView, event: WorkerEvent, now: number): void {
     switch (event[0]) {
       case HELLO:
-        this.#up(view, event[2], event[3], now);
+        this.#up(view, event, now);
         break;
       case START_FAILED:
         view.startError = { error: fromErrorRecord(event[1]) };
@@ -142,12 +142,14 @@ export class Inbox {
     }
   }
 
-  #up(view: WorkerView, tasks: readonly string[], memoryBytes: number, now: number): void {
+  #up(view: WorkerView, hello: WorkerEvent & { readonly 0: typeof HELLO }, now: number): void {
+    const [, , tasks, memoryBytes, abilities] = hello;
     view.isUp = true;
     view.tasks = tasks;
-    view.memoryBytes = memoryBytes;
-    const { concurrency } = view.backend.plan;
-    this.#ledger.scheduler.workerUp(now, view.key, concurrency, []);
+    if (memoryBytes > 0) view.memoryBytes = memoryBytes;
+    const capacity = abilities?.capacity ?? view.backend.plan.concurrency;
+    const series = (view.facts.series ?? []).map((name) => this.#ledger.seriesNumber(name));
+    this.#ledger.scheduler.workerUp(now, view.key, capacity, series, abilities?.takesAhead);
     this.onWorkerUp?.(view);
     if (this.#ledger.events.has("workerUp")) this.#ledger.events.emit("workerUp", { worker: this.#ledger.info(view) });
   }
@@ -240,6 +242,7 @@ export class Inbox {
     this.#ledger.scheduler.workerDown(performance.now(), key, {
       cause,
       ...(loss.hasBegun === undefined ? {} : { hasBegun: loss.hasBegun }),
+      ...(loss.isForGood === true ? { isForGood: true } : {}),
     });
     // Tasks that end with the worker still name it.
     this.#pulse.flush();

@@ -27,9 +27,20 @@ export class Ledger {
   cancelled = 0;
 
   readonly #started: PoolEvents["taskStarted"][] = [];
+  readonly #series = new Map<string, number>();
 
   constructor(options: CoreOptions) {
     this.scheduler = new Scheduler(options);
+  }
+
+  /** What the core calls the series; 0 is none. */
+  seriesNumber(name: string): number {
+    let number = this.#series.get(name);
+    if (number === undefined) {
+      number = this.#series.size + 1;
+      this.#series.set(name, number);
+    }
+    return number;
   }
 
   /** Settles the unit of a slot that the core has let go. */

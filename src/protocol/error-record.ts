@@ -55,6 +55,8 @@ function encode(value: unknown, seen: Map<object, number>, depth: number): Error
 }
 
 function encodeValue(value: unknown): ErrorRecord {
+  // A list that ends early says so in JSON too, which has no word for it.
+  if (value === undefined) return [VALUE];
   return isCopyable(value) ? [VALUE, value] : [TEXT, describe(value)];
 }
 

@@ -78,8 +78,24 @@ export const NOT_SERIALIZABLE = 3;
 /** An error, or any other thrown value, as plain data. See `error-record.ts`. */
 export type ErrorRecord = readonly unknown[];
 
+/** What one worker can do less than its backend could. */
+export interface WorkerAbilities {
+  /** Tasks at once. */
+  readonly capacity?: number;
+  /** Whether it takes tasks beyond those. */
+  readonly takesAhead?: boolean;
+}
+
 export type WorkerEvent =
-  | readonly [kind: typeof HELLO, version: number, tasks: readonly string[], memoryBytes: number]
+  | readonly [
+      kind: typeof HELLO,
+      version: number,
+      /** Empty: it takes any name. */
+      tasks: readonly string[],
+      /** 0 where it is not known. */
+      memoryBytes: number,
+      abilities?: WorkerAbilities,
+    ]
   | readonly [kind: typeof START_FAILED, error: ErrorRecord]
   | readonly [kind: typeof FAILED, ticket: number, micros: number, error: ErrorRecord, how: number]
   | readonly [kind: typeof DEFERRED, ticket: number, priority: number | null, delayMs: number]

@@ -12,5 +12,6 @@
  * @module
  */
 export { DeferTask, PermanentError, WorkerBusy } from "../protocol/throwables.ts";
+export { type ServeOptions, serve } from "./serve.ts";
 export type { TaskContext } from "./task-context.ts";
 export { transfer } from "./transfer.ts";

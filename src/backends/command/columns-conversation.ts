@@ -1,0 +1,47 @@
+// The library's own messages as lines of JSON: the dialect of `serve()`, which carries many small tasks in one line.
+import { types } from "node:util";
+import { ColumnText, replyOf } from "../../protocol/column-text.ts";
+import type { TaskId, WorkerRequest } from "../../protocol/messages.ts";
+import { Conversation, idsOf, numberOf } from "./conversation.ts";
+import type { FromWorker } from "./messages.ts";
+
+export class ColumnsConversation extends Conversation {
+  readonly #text = new ColumnText(types.isProxy);
+
+  get busyInARow(): number {
+    return 0;
+  }
+
+  get runningTask(): TaskId | undefined {
+    return undefined;
+  }
+
+  protected taskOf(): TaskId | undefined {
+    return undefined;
+  }
+
+  send(request: WorkerRequest): void {
+    this.write(this.#text.request(request));
+  }
+
+  recall(tickets: readonly number[]): undefined {
+    this.write(`{"type":"recall","ids":[${tickets.join(",")}]}\n`);
+  }
+
+  recallItems(ticket: number): number {
+    this.write(`{"type":"recallItems","id":${ticket}}\n`);
+    return -1;
+  }
+
+  override receive(message: FromWorker): void {
+    if (message.type === "recalled") this.listener.recalled(idsOf(message, "ids"), idsOf(message, "got"));
+    else if (message.type === "itemsRecalled") {
+      this.listener.itemsRecalled(numberOf(message, "id", -1), numberOf(message, "from", Number.MAX_SAFE_INTEGER));
+    } else super.receive(message);
+  }
+
+  /** Takes a line of columns. @throws ProtocolError for one that is none */
+  receiveColumns(line: unknown): void {
+    this.listener.reply(replyOf(line));
+  }
+}

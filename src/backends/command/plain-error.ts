@@ -1,0 +1,45 @@
+// Errors of workers in any language, as the records that all backends hand on.
+import { toErrorRecord } from "../../protocol/error-record.ts";
+import type { ErrorRecord } from "../../protocol/messages.ts";
+
+const MAX_DEPTH = 16;
+const CLASSES: ReadonlyMap<string, new (message?: string) => Error> = new Map<string, new (message?: string) => Error>([
+  ["TypeError", TypeError],
+  ["RangeError", RangeError],
+  ["SyntaxError", SyntaxError],
+  ["ReferenceError", ReferenceError],
+  ["EvalError", EvalError],
+  ["URIError", URIError],
+]);
+const KNOWN = new Set(["name", "message", "stack", "cause"]);
+
+/** What a worker wrote as an error. Never throws: whatever came becomes something that can be thrown. */
+export function recordOf(written: unknown): ErrorRecord {
+  return toErrorRecord(thrownBy(written, 0));
+}
+
+function thrownBy(written: unknown, depth: number): unknown {
+  if (typeof written !== "object" || written === null || Array.isArray(written)) return new Error(shown(written));
+  const members = written as Readonly<Record<string, unknown>>;
+  if (Object.hasOwn(members, "thrown") && !Object.hasOwn(members, "message")) return members["thrown"];
+  const name = typeof members["name"] === "string" ? members["name"] : "Error";
+  const message = typeof members["message"] === "string" ? members["message"] : shown(members["message"]);
+  const error = new (CLASSES.get(name) ?? Error)(message);
+  define(error, "stack", typeof members["stack"] === "string" ? members["stack"] : `${name}: ${message}`);
+  if (error.name !== name) define(error, "name", name);
+  for (const key of Object.keys(members)) {
+    if (KNOWN.has(key)) continue;
+    Object.defineProperty(error, key, { value: members[key], enumerable: true, configurable: true, writable: true });
+  }
+  const { cause } = members as { cause?: unknown };
+  if (cause !== undefined && cause !== null && depth < MAX_DEPTH) define(error, "cause", thrownBy(cause, depth + 1));
+  return error;
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "no message" : typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function define(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false });
+}

@@ -1,0 +1,122 @@
+// A program of Node that is a worker: speaks the stdio protocol on its standard input and output, or on the channel it was given.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { types } from "node:util";
+import { Worker } from "node:worker_threads";
+import { CLAIM_BYTES, Claims } from "../protocol/claims.ts";
+import { ColumnText, requestOf } from "../protocol/column-text.ts";
+import { DRAIN, OUTPUT, type WorkerReply } from "../protocol/messages.ts";
+import { setUp } from "./begin.ts";
+import { Channel } from "./channel.ts";
+import { captureOutput } from "./output.ts";
+import type { WorkerPort } from "./port.ts";
+import { ServeLoop } from "./serve-loop.ts";
+import type { ReaderStart } from "./stdin-reader.ts";
+import { reportStrays } from "./strays.ts";
+import type { TaskRun } from "./task-context.ts";
+import { loadTaskModule, readTaskModule, type TaskModule } from "./task-module.ts";
+
+export interface ServeOptions {
+  /** Called with each preparation item of the pool, in order, before the first task. */
+  readonly prepare?: (item: unknown) => unknown;
+}
+
+/** A message of the pool: an object of the protocol, or columns. */
+type Message = readonly unknown[] | { readonly type?: unknown; readonly [member: string]: unknown };
+
+/**
+ * Serves tasks to the pool that started this program with `command()`, and ends the program when that one has no more.
+ *
+ *     import { serve } from "manyhands/worker";
+ *     import * as tasks from "./tasks.js";
+ *
+ *     serve(tasks);
+ *
+ * What tasks print goes to the pool as output of the task; standard input and output belong to the protocol.
+ *
+ * @param module the functions by name, as a module exports them; or where such a module is
+ */
+export function serve(module: object | URL, options: ServeOptions = {}): void {
+  const channel = new Channel(Number(process.env["MANYHANDS_CHANNEL"] ?? 1));
+  const shared = new SharedArrayBuffer(CLAIM_BYTES);
+  const text = new ColumnText(types.isProxy);
+  const port: WorkerPort = {
+    claims: new Claims(shared),
+    post: (reply: WorkerReply) => channel.write(text.reply(reply)),
+    close: () => process.exit(0),
+    memoryBytes: () => process.memoryUsage.rss(),
+  };
+  const reader = readInput({ claims: shared, turnstile: channel.turnstile.buffer, fd: channel.fd });
+  // The terminal sends Ctrl-C to all: what becomes of the tasks is the pool's decision.
+  process.on("SIGINT", () => {});
+  const strays = reportStrays();
+  const early: WorkerReply[] = [];
+  let loop: ServeLoop | undefined;
+  captureOutput((stream, words) => {
+    if (loop === undefined) early.push([[], [], [], [[OUTPUT, null, stream, words]]]);
+    else loop.output(stream, words);
+  });
+  const say = (message: object): void => channel.write(`${JSON.stringify(message)}\n`);
+  const fail = (error: unknown): never => {
+    say({ type: "failed", error: plainError(error) });
+    process.exit(1);
+  };
+
+  let receive = (message: Message): void => {
+    receive = () => {};
+    void begin(message as Readonly<Record<string, unknown>>);
+  };
+  reader.on("message", (lines: string) => {
+    for (const line of lines.split("\n")) if (line !== "") receive(JSON.parse(line) as Message);
+  });
+
+  async function begin(hello: Readonly<Record<string, unknown>>): Promise<void> {
+    const tasks = await load(module, hello["data"]).catch(fail);
+    const concurrency = Number(hello["concurrency"]);
+    const runs = new AsyncLocalStorage<TaskRun>();
+    const serving = new ServeLoop(port, { workerId: String(hello["workerId"]), concurrency, module: tasks, runs });
+    loop = serving;
+    strays.to(serving);
+    process.on("exit", () => serving.outbox.flush(performance.now()));
+    receive = (next) => {
+      if (Array.isArray(next)) serving.receive(requestOf(next));
+      else void obey(next as { readonly type?: unknown }, serving);
+    };
+    const names = [...tasks.tasks.keys()];
+    say({ type: "hello", protocol: 1, tasks: names, concurrency, features: FEATURES, memoryBytes: port.memoryBytes() });
+    for (const reply of early.splice(0)) port.post(reply);
+  }
+
+  async function obey(
+    message: { readonly type?: unknown; readonly item?: unknown },
+    serving: ServeLoop,
+  ): Promise<void> {
+    if (message.type === "drain") serving.receive([DRAIN]);
+    if (message.type !== "prepare") return;
+    try {
+      await options.prepare?.(message.item);
+      say({ type: "prepared" });
+    } catch (error) {
+      fail(error);
+    }
+  }
+}
+
+const FEATURES = ["ahead", "cancel", "stream", "columns"];
+
+function readInput(workerData: ReaderStart): Worker {
+  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  return new Worker(new URL(`./stdin-reader${extension}`, import.meta.url), { workerData, env: {}, execArgv: [] });
+}
+
+async function load(module: object | URL, data: unknown): Promise<TaskModule> {
+  const tasks = module instanceof URL ? await loadTaskModule(module.href) : readTaskModule(module);
+  await setUp(tasks, data);
+  return tasks;
+}
+
+function plainError(error: unknown): object {
+  if (!(error instanceof Error)) return { thrown: error };
+  const { name, message, stack, cause } = error;
+  const own = Object.fromEntries(Object.entries(error));
+  return { ...own, name, message, stack, ...(cause === undefined ? {} : { cause: plainError(cause) }) };
+}
