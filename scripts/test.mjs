@@ -1,10 +1,12 @@
 // `npm test`: the whole test run, on a fresh clone too. Given files or flags of `node --test`, it runs just those.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { provide } from "./needs.mjs";
 import { devNode, fail, heading, ownNode, root, runTests, short, tool } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 setup();
+provide();
 const chosen = process.argv.slice(2);
 if (chosen.length > 0) process.exit(runTests(devNode(), chosen) ? 0 : 1);
 
