@@ -1,0 +1,119 @@
+"""Where messages to the pool go: gathered while there is more to come, and never kept for long."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from queue import SimpleQueue
+from typing import List
+
+from .values import to_json
+
+_LATE_SECONDS = 0.002
+_MANY = 500
+_LONG = 65536
+
+
+class Channel:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        # What waits to be written. Appending and cutting off are atomic.
+        self._lines: List[str] = []
+        self._flushed_at = 0.0
+        self._writing = threading.Lock()
+        # Set while the thread below is to flush soon.
+        self._is_due = False
+        self._due: "SimpleQueue[None]" = SimpleQueue()
+        # What a task prints comes in small pieces, which are put together.
+        self._printing = threading.Lock()
+        self._printed: List[str] = []
+        self._printed_by = 0
+        self._printed_size = 0
+        threading.Thread(target=self._flush_when_due, name="manyhands-flush", daemon=True).start()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Something waits to be written."""
+        return bool(self._lines or self._printed)
+
+    def send(self, line: str) -> None:
+        """Leaves within a few milliseconds, with others."""
+        if self._printed:
+            self._end_output()
+        self._lines.append(line)
+        if len(self._lines) > _MANY or len(line) > _LONG:
+            self.flush()
+        elif not self._is_due:
+            self._make_due()
+
+    def tell(self, line: str) -> None:
+        """Leaves at once, unless others have just now."""
+        self.send(line)
+        if time.monotonic() - self._flushed_at > _LATE_SECONDS:
+            self.flush()
+
+    def send_output(self, task: int, text: str) -> None:
+        if self._printed and (self._printed_by != task or self._printed_size > _LONG):
+            self._end_output()
+        with self._printing:
+            self._printed.append(text)
+            self._printed_by = task
+            self._printed_size += len(text)
+        if self._printed_size > _LONG:
+            self.flush()
+        elif not self._is_due:
+            self._make_due()
+
+    def flush(self) -> None:
+        """Writes what has been sent so far. Where nobody reads any more, the process ends."""
+        if self._printed:
+            self._end_output()
+        if not self._lines:
+            return
+        with self._writing:
+            count = len(self._lines)
+            text = "\n".join(self._lines[:count]) + "\n"
+            del self._lines[:count]
+            if count > 0:
+                self._write(text.encode("utf-8"))
+            self._flushed_at = time.monotonic()
+
+    def abandon(self) -> None:
+        """In a child that was forked off: what waits is the parent's to say, and the child says nothing."""
+        self._descriptor = -1
+        self._lines = []
+        self._printed = []
+        self._writing = threading.Lock()
+        self._printing = threading.Lock()
+
+    def _end_output(self) -> None:
+        with self._printing:
+            if not self._printed:
+                return
+            text = to_json("".join(self._printed))
+            self._lines.append('{"type":"output","id":%d,"stream":1,"text":%s}' % (self._printed_by, text))
+            self._printed = []
+            self._printed_size = 0
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while len(rest) > 0 and self._descriptor >= 0:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                select.select([], [self._descriptor], [])
+            except OSError:
+                os._exit(1)
+
+    def _make_due(self) -> None:
+        self._is_due = True
+        self._due.put(None)
+
+    def _flush_when_due(self) -> None:
+        while True:
+            self._due.get()
+            time.sleep(_LATE_SECONDS)
+            self._is_due = False
+            self.flush()
