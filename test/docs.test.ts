@@ -138,7 +138,9 @@ describe("the reader of examples", () => {
 
 function pages(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  const backends = ["inline", "threads", "processes"].map((name) => join("src", "backends", name, "README.md"));
+  const backends = ["inline", "threads", "processes", "programs"].map((name) =>
+    join("src", "backends", name, "README.md"),
+  );
   return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name)), ...backends];
 }
 

@@ -7,6 +7,8 @@ export interface ExitCode {
 
 export type Ending =
   | "usage"
+  | "notFound"
+  | "notExecutable"
   | "noWorker"
   | "sigint"
   | "sigterm"
@@ -22,6 +24,8 @@ export const EXIT_CODES: Readonly<Record<Ending, ExitCode>> = {
     code: 2,
     meaning: "usage: an unknown flag, module or export, an input that cannot be read, an output that cannot be opened",
   },
+  notFound: { code: 127, meaning: "the program of a command was not found" },
+  notExecutable: { code: 126, meaning: "the program of a command is not executable" },
   noWorker: { code: 4, meaning: "no worker could be started, or all of them were lost" },
   sigint: { code: 130, meaning: "SIGINT (Ctrl-C), also after everything that ran was finished" },
   sigterm: { code: 143, meaning: "SIGTERM, also after everything that ran was finished" },

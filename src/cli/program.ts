@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addLaterCommands } from "./commands/later.ts";
-import { addMapCommand, splitMapArguments } from "./commands/map.ts";
+import { addMapCommand, type SplitWords, splitMapArguments } from "./commands/map.ts";
 import { Complaint } from "./complaint.ts";
 import { describeExitCodes, EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { flushStandardError } from "./output/terminal.ts";
@@ -17,12 +17,12 @@ export async function runProgram(
 ): Promise<number> {
   let status = EXIT_CODES.ok.code;
   try {
-    const { before, values } = splitMapArguments(words);
-    const program = makeProgram(values, (code) => {
+    const split = splitMapArguments(words);
+    const program = makeProgram(split, (code) => {
       status = code;
     });
     if (words.length === 0) program.outputHelp();
-    else await program.parseAsync(before, { from: "user" });
+    else await program.parseAsync(split.before, { from: "user" });
   } catch (error) {
     status = report(error, say);
   }
@@ -30,9 +30,11 @@ export async function runProgram(
   return status;
 }
 
-function makeProgram(values: readonly string[] | undefined, onStatus: (code: number) => void): Command {
+function makeProgram(split: SplitWords, onStatus: (code: number) => void): Command {
   const program = new Command("manyhands")
-    .description("Runs a function over many inputs on many hands: worker threads, child processes, or this thread.")
+    .description(
+      "Runs a function, or a program, over many inputs on many hands: worker threads, child processes, or this thread.",
+    )
     .version(readVersion(), "--version", "show the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
@@ -42,7 +44,7 @@ function makeProgram(values: readonly string[] | undefined, onStatus: (code: num
     )
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  addMapCommand(program, values, onStatus);
+  addMapCommand(program, split, onStatus);
   addLaterCommands(program);
   return program;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { describeExitCodes, type Ending, EXIT_CODES, exitCodeOf } from "../../src/cli/exit-codes.ts";
-import { bash, manyhands, start, tasks } from "./program.ts";
+import { bash, fixtures, manyhands, start, tasks } from "./program.ts";
 
 const map = (name: string, ...args: readonly string[]) => ["map", `${tasks}#${name}`, "-j", "1", ...args];
 
@@ -12,6 +12,8 @@ const endings: Readonly<Record<Ending, () => Promise<number | null>>> = {
   itemFailed: async () => (await manyhands(map("fail"), { input: "1" })).status,
   usage: async () => (await manyhands(["map", "./missing.mjs"])).status,
   incomplete: async () => (await manyhands(map("fail", "--halt", "soon,fail=1"), { input: "1\n".repeat(500) })).status,
+  notFound: async () => (await manyhands(["map", "--", "no-such-program"])).status,
+  notExecutable: async () => (await manyhands(["map", "--", fixtures])).status,
   noWorker: async () => (await manyhands(["map", "./exits-at-import.mjs"])).status,
   sigint: () => afterSignal("SIGINT"),
   sigterm: () => afterSignal("SIGTERM"),
@@ -49,6 +51,8 @@ describe("the table of exit statuses", () => {
       usage: 2,
       incomplete: 3,
       noWorker: 4,
+      notExecutable: 126,
+      notFound: 127,
       sighup: 129,
       sigint: 130,
       brokenPipe: 141,

@@ -29,7 +29,7 @@ async function read(
   ...files: readonly (readonly (string | Uint8Array)[])[]
 ): Promise<Item[]> {
   const sources = files.map((pieces, at) => sourceOf(`file${at + 1}`, pieces));
-  const input = await openInput({ format, sources, values: undefined, groupSize });
+  const input = await openInput({ takesBytes: false, format, sources, values: undefined, groupSize });
   const items: Item[] = [];
   for await (const batch of input.batches) items.push(...batch);
   return items;
@@ -127,7 +127,13 @@ describe("CSV", () => {
   });
   it("has a header for the file of failed items", async () => {
     const sources = [sourceOf("x", ['"a,x",b\n1,2\n'])];
-    const input = await openInput({ format: "csv", sources, values: undefined, groupSize: undefined });
+    const input = await openInput({
+      takesBytes: false,
+      format: "csv",
+      sources,
+      values: undefined,
+      groupSize: undefined,
+    });
     for await (const _ of input.batches);
     assert.equal(input.again.header(), '"a,x",b');
   });
@@ -153,6 +159,7 @@ describe("JSON", () => {
   });
   it("knows beforehand how many there are", async () => {
     const input = await openInput({
+      takesBytes: false,
       format: "json",
       sources: [sourceOf("x", ["[1,2,3]"])],
       values: undefined,
@@ -186,6 +193,7 @@ describe("groups", () => {
 describe("values of the command line", () => {
   it("are strings, whatever they look like", async () => {
     const input = await openInput({
+      takesBytes: false,
       format: "ndjson",
       sources: [],
       values: ["1", "", "a\nb", "-x"],

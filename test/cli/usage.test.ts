@@ -129,6 +129,14 @@ describe("wrong usage is exit 2 and a line that names it:", () => {
       /--failed "\/no\/such\/folder\/f": ENOENT/,
     ],
     "an empty name of a module": [["map", ""], /give a task module/],
+    "no command after --": [["map", "--"], /no command follows "--"/],
+    "two commands": [["map", "-c", "a", "--", "b"], /both -c and the command after "--"/],
+    "a module and a command": [["map", tasks, "--", "b"], /a command on ".*tasks\.mjs": .* -a FILE/],
+    "a module and a shell command": [["map", "-c", "b", tasks], /a command on ".*tasks\.mjs": .* -a FILE/],
+    "a backend for a command": [["map", "--backend", "inline", "--", "true"], /--backend with a command/],
+    "data for a command": [["map", "--data", "1", "-c", "true"], /--data with a command/],
+    "a log of jobs for a module": [[...map, "--joblog", "x"], /--joblog with a task module/],
+    "a value within quotes": [["map", "-c", "echo '{/.}'"], /fill in \{\/\.\} within quotes/],
     "input that is no JSON, where it is read whole": [[...map, "--in", "json", tasks], /"\/.*" as JSON/],
   };
   for (const [name, [args, pattern]] of Object.entries(cases)) it(name, () => refuses(args, pattern));
@@ -177,5 +185,4 @@ describe("what comes later is refused with a sentence:", () => {
   }
   it("a flag, by the real program", () =>
     programRefuses(["map", `${tasks}#echo`, "--resume"], /Cannot use --resume yet/));
-  it("a command after --", () => refuses(["map", "--", "gzip", "{}"], /after "--" yet/));
 });

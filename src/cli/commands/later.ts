@@ -18,11 +18,9 @@ export const LATER_FLAGS: readonly Later[] = [
   { flags: "--resume", reason: NO_JOURNAL },
   { flags: "--retry-failed", reason: `${NO_JOURNAL}; use --failed FILE, and feed that file again` },
   { flags: "--key <POINTER>", reason: NO_JOURNAL },
-  { flags: "--joblog <FILE>", reason: NO_JOURNAL },
   { flags: "-S, --host <HOST>", reason: NO_HOSTS },
   { flags: "--connect <URL>", reason: NO_HOSTS },
   { flags: "--dashboard [ADDRESS]", reason: "this version has no dashboard; use --progress" },
-  { flags: "-c, --shell <COMMAND>", reason: "this version runs task modules, not commands" },
   { flags: "--load <N>", reason: NO_GUARDS },
   { flags: "--memfree <SIZE>", reason: NO_GUARDS },
   { flags: "--rate <RATE>", reason: NO_GUARDS },
@@ -65,9 +63,4 @@ export function addLaterCommands(program: Command): void {
         throw wrongUsage(`Cannot run "manyhands ${name}" yet: this version has "manyhands map" alone`);
       });
   }
-}
-
-/** A command instead of a module. */
-export function refuseCommand(): never {
-  throw wrongUsage('Cannot run a command after "--" yet: this version runs task modules, not commands');
 }

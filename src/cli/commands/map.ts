@@ -8,22 +8,28 @@ import { runMap } from "../map/run.ts";
 import { BACKENDS, type MapFlags, readSettings } from "../map/settings.ts";
 import { OUTPUT_FORMATS } from "../output/format.ts";
 import { PROGRESS_MODES } from "../output/reporter.ts";
-import { addLaterFlags, refuseCommand } from "./later.ts";
+import { addLaterFlags } from "./later.ts";
 
 const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   "Input:": [
-    new Option("--in <FORMAT>", `how the input is written: ${INPUT_FORMATS.join(", ")} (default: ndjson)`),
+    new Option(
+      "--in <FORMAT>",
+      `how the input is written: ${INPUT_FORMATS.join(", ")} (default: ndjson for a module, lines for a command)`,
+    ),
     new Option("-a, --arg-file <FILE>", "read items from FILE, - for standard input (repeatable)").argParser(collect),
     new Option("-0, --null", "items end in a NUL byte, as find -print0 writes them; --in nul"),
-    new Option("-n, --max-args <N>", "N items per call: the task is given an array"),
+    new Option("-n, --max-args <N>", "N items per call: a task is given an array, a command several arguments"),
     new Option("--total <N>", "how many items there will be, for the progress and --halt"),
   ],
+  "Command:": [new Option("-c, --shell <COMMAND>", "run COMMAND in a shell for each item; every value is quoted")],
   "Workers:": [
     new Option("-j, --jobs <N>", "how many workers: N, N% of the processors, or auto (default: auto)"),
     new Option("-P, --max-procs <N>", "the same as -j"),
     new Option("--backend <NAME>", `where tasks run: ${BACKENDS.join(", ")} (default: threads)`),
     new Option("--data <JSON>", "what the module's setup is given in every worker"),
-    new Option("--env <NAME=VALUE>", "a variable of the workers' environment (repeatable)").argParser(collect),
+    new Option("--env <NAME=VALUE>", "a variable of the workers' or the command's environment (repeatable)").argParser(
+      collect,
+    ),
     new Option("--window <N>", "read at most N items ahead of what is written"),
   ],
   "Failure:": [
@@ -42,7 +48,8 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     new Option("-k, --keep-order", "write results in the order of the input"),
     new Option("--out <FORMAT>", `what is written for an item: ${OUTPUT_FORMATS.join(", ")} (default: value)`),
     new Option("--failed <FILE>", "write the inputs of failed items to FILE, ready to be fed again"),
-    new Option("--tag", "begin each line that a task prints with the task's input"),
+    new Option("--joblog <FILE>", "write a line for each run of a command to FILE, as GNU parallel does"),
+    new Option("--tag", "begin each line that a task prints, or a command writes, with its input"),
   ],
   "Show:": [
     new Option("--progress <HOW>", `${PROGRESS_MODES.join(", ")} (default: auto)`),
@@ -53,46 +60,87 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
 };
 
 /** Flags that say where things come from and go to: another run with the rest has its own. */
-const PLACES: ReadonlySet<string> = new Set(["in", "argFile", "null", "output", "failed", "total", "dryRun"]);
+const PLACES: ReadonlySet<string> = new Set([
+  "in",
+  "argFile",
+  "null",
+  "output",
+  "failed",
+  "total",
+  "dryRun",
+  "joblog",
+  "shell",
+]);
+
+const PLACEHOLDERS = `
+In a command:
+  {}                         the item: one argument, whatever is in it (added at the end where a command has none of these)
+  {.} {/} {//} {/.}          without its extension, its last part, its folder, its last part without the extension
+  {#} {%}                    its number from 1, the number of the slot that runs it
+  {1} {name} {/a/b}          a column, a field of a row or a JSON value, a JSON pointer
+`;
 
 const EXAMPLES = `
 Examples:
+  find . -name '*.log' -print0 | manyhands map -0 -j 4 -- gzip -9 {}
+  manyhands map -c 'convert {} -resize 50% {.}-small.png' --joblog jobs.tsv ::: *.png
   manyhands map ./resize.mjs photos.ndjson -o sizes.ndjson
   find . -name '*.ts' -print0 | manyhands map -0 ./stats.mjs#analyse --failed failed.txt
   manyhands map ./sum.mjs -k ::: 1 2 3
   manyhands map ./fetch.mjs --in lines urls.txt -j 64 --retries 3 --timeout 30s --halt soon,fail=10%
 `;
 
-/** Words before and after `:::`, which commander does not know; undefined values where there is no `:::`. */
-export function splitMapArguments(words: readonly string[]): {
+/** The words of a command line: those for commander, and those behind the signs that it does not know. */
+export interface SplitWords {
   readonly before: readonly string[];
+  /** Between `--` and `:::`; undefined where there is no `--`. */
+  readonly command: readonly string[] | undefined;
+  /** After `:::`; undefined where there is none. */
   readonly values: readonly string[] | undefined;
-} {
-  const at = words[0] === "map" ? words.indexOf(":::") : -1;
-  const before = at < 0 ? words : words.slice(0, at);
-  if (words[0] === "map") refuseUnknownSigns(before, at < 0 ? [] : words.slice(at + 1));
-  return { before, values: at < 0 ? undefined : words.slice(at + 1) };
+}
+
+export function splitMapArguments(words: readonly string[]): SplitWords {
+  if (words[0] !== "map") return { before: words, command: undefined, values: undefined };
+  const [rest, values] = splitAt(words, ":::");
+  const [before, command] = splitAt(rest, "--");
+  if (rest.includes("::::")) throw wrongUsage('Cannot use "::::": give the file as -a FILE');
+  if (values?.includes(":::")) throw wrongUsage('Cannot use ":::" twice: all values go after one');
+  return { before, command, values };
+}
+
+function splitAt(words: readonly string[], sign: string): [before: readonly string[], after?: readonly string[]] {
+  const at = words.indexOf(sign);
+  return at < 0 ? [words] : [words.slice(0, at), words.slice(at + 1)];
 }
 
 export function addMapCommand(
   program: Command,
-  values: readonly string[] | undefined,
+  { command: given, values }: SplitWords,
   onStatus: (code: number) => void,
 ): void {
   const command = program
     .command("map")
-    .summary("run an exported task over many items")
-    .description("Runs an exported task of a module over many items, and writes one result per item.")
-    .argument("<module[#export]>", "the task module; without #export its default export, or the only task it has")
+    .summary("run an exported task, or a program, over many items")
+    .description(
+      "Runs an exported task of a module over many items, and writes one result per item; or a program per item, and writes what it writes.",
+    )
+    .argument("[module[#export]]", "the task module; without #export its default export, or the only task it has")
     .argument("[files...]", "read items from these files, - for standard input (default: standard input)")
-    .usage("[flags] <module[#export]> [files...]\n       manyhands map [flags] <module[#export]> ::: values...")
+    .usage(
+      [
+        "[flags] <module[#export]> [files...]",
+        "[flags] -- <program> [arguments with {}...]",
+        "[flags] -c '<shell command with {}>'",
+        "... ::: values...",
+      ].join("\n       manyhands map "),
+    )
     .helpOption("-h, --help", "show this help");
   for (const [heading, options] of Object.entries(GROUPS)) {
     for (const option of options) command.addOption(option.helpGroup(heading));
   }
   addLaterFlags(command);
-  command.addHelpText("after", `${EXAMPLES}\nExit status:\n${describeExitCodes()}`);
-  command.action(async (task: string, files: string[], flags: MapFlags) => {
+  command.addHelpText("after", `${PLACEHOLDERS}${EXAMPLES}\nExit status:\n${describeExitCodes()}`);
+  command.action(async (task: string | undefined, files: string[], flags: MapFlags) => {
     if (hasNoInput(files, values, flags)) {
       command.outputHelp({ error: true });
       process.stderr.write(
@@ -101,7 +149,7 @@ export function addMapCommand(
       onStatus(EXIT_CODES.usage.code);
       return;
     }
-    onStatus(await runMap(await readSettings(task, files, values, flags), wordsOf(command)));
+    onStatus(await runMap(await readSettings({ task, files, command: given, values }, flags), wordsOf(command)));
   });
 }
 
@@ -120,12 +168,6 @@ function wordsOf(command: Command): readonly string[] {
     if (value === true) return [flag];
     return (Array.isArray(value) ? value : [value]).flatMap((each) => [flag, String(each)]);
   });
-}
-
-function refuseUnknownSigns(before: readonly string[], values: readonly string[]): void {
-  if (before.includes("--")) refuseCommand();
-  if (before.includes("::::")) throw wrongUsage('Cannot use "::::": give the file as -a FILE');
-  if (values.includes(":::")) throw wrongUsage('Cannot use ":::" twice: all values go after one');
 }
 
 function collect(value: string, previous: readonly string[] | undefined): readonly string[] {

@@ -27,7 +27,15 @@ export async function* group(
 function joined(drafts: readonly Draft[], separator: string): Draft {
   const [first] = drafts as [Draft];
   const values = drafts.map((draft) => draft.value);
-  const raw = drafts.map((draft) => String(draft.raw)).join(separator);
+  const raw = joinedRaw(drafts, separator);
   const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
-  return toDraft(values, undefined, raw, bytes, first.file, first.line, drafts.at(-1)?.lastLine);
+  const draft = toDraft(values, undefined, raw, bytes, first.file, first.line, drafts.at(-1)?.lastLine);
+  return { ...draft, isGroup: true };
+}
+
+/** Text, unless some of it is not UTF-8. */
+function joinedRaw(drafts: readonly Draft[], separator: string): string | Uint8Array {
+  if (drafts.every(({ raw }) => typeof raw === "string")) return drafts.map(({ raw }) => raw).join(separator);
+  const pieces = drafts.flatMap(({ raw }, at) => [at === 0 ? "" : separator, raw]);
+  return Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)));
 }

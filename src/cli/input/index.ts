@@ -13,6 +13,8 @@ export type InputFormat = (typeof INPUT_FORMATS)[number];
 
 export interface InputPlan {
   readonly format: InputFormat;
+  /** Text that is not UTF-8 is an item of bytes; otherwise it is an item that cannot be read. */
+  readonly takesBytes: boolean;
   readonly sources: readonly Source[];
   /** What stood after `:::`; then there are no sources. */
   readonly values: readonly string[] | undefined;
@@ -71,21 +73,21 @@ async function* inOneBatch(drafts: readonly Draft[]): AsyncGenerator<readonly Dr
 async function* readSources(plan: InputPlan, header: Header, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
   for (const source of plan.sources) {
     if (signal.aborted) return;
-    yield* readSource(plan.format, source.name, source.open(signal), header);
+    yield* readSource(plan, source.name, source.open(signal), header);
   }
 }
 
 function readSource(
-  format: InputFormat,
+  { format, takesBytes }: InputPlan,
   name: string,
   chunks: AsyncIterable<Buffer>,
   header: Header,
 ): AsyncIterable<readonly Draft[]> {
   switch (format) {
     case "lines":
-      return readLines(name, chunks);
+      return readLines(name, chunks, takesBytes);
     case "nul":
-      return readNul(name, chunks);
+      return readNul(name, chunks, takesBytes);
     case "csv":
       return readCsv(name, chunks, ",", header);
     case "tsv":

@@ -4,6 +4,8 @@ export interface Item {
   readonly seq: number;
   /** What the task is given. */
   readonly value: unknown;
+  /** With `-n`: the value is a list of values. */
+  readonly isGroup: boolean;
   /** Why no task can be given it: it has failed already. */
   readonly problem: BadInputError | undefined;
   /** As it stood in the input, without what separates it from the next. */
@@ -33,15 +35,15 @@ export function toDraft(
   line: number,
   lastLine: number = line,
 ): Draft {
-  return { seq: 0, value, problem, raw, bytes, file, line, lastLine };
+  return { seq: 0, value, isGroup: false, problem, raw, bytes, file, line, lastLine };
 }
 
 /** A piece of the input that cannot be read as an item. The others are not affected. */
 export class BadInputError extends Error {
   readonly code = "ERR_BAD_INPUT";
 
-  constructor(file: string, line: number, what: string, options?: ErrorOptions) {
-    super(`Cannot read ${file} line ${line} as ${what}`, options);
+  constructor(file: string | undefined, line: number, what: string, options?: ErrorOptions) {
+    super(`Cannot read ${file === undefined ? "a value" : `${file} line ${line}`} as ${what}`, options);
     this.name = "BadInputError";
     // Where in this program it was found helps nobody.
     this.stack = `${this.name}: ${this.message}`;

@@ -1,7 +1,9 @@
 // The command that goes on where a run ended.
+import { quote } from "../command/quote.ts";
 import type { Again } from "../input/index.ts";
 import type { Item } from "../input/item.ts";
 import type { MapSettings } from "./settings.ts";
+import { givenName, type Subject, usualFormat } from "./subject.ts";
 
 export interface RunEnd {
   readonly settings: MapSettings;
@@ -35,13 +37,18 @@ export function describeContinuation(end: RunEnd): readonly string[] {
 }
 
 function command({ settings, again, flags }: RunEnd, files: readonly string[]): string {
-  const { task, failedFile, outputFile } = settings;
-  const name = task.exportName === undefined ? task.module : `${task.module}#${task.exportName}`;
-  const words = ["manyhands", "map", name, ...files, ...flags];
-  if (again.format !== "ndjson") words.push("--in", again.format);
+  const { subject, failedFile, outputFile } = settings;
+  const words = ["manyhands", "map", ...givenFirst(subject, files), ...flags];
+  if (again.format !== usualFormat(subject.kind)) words.push("--in", again.format);
   if (failedFile !== undefined) words.push("--failed", nextName(failedFile));
+  if (subject.kind === "command") words.push(...subject.template.given);
   // Not -o: that would empty the file of the results there are.
   return words.map(quote).join(" ") + (outputFile === undefined ? "" : ` >> ${quote(outputFile)}`);
+}
+
+/** What comes before the flags: a module takes the names of files, a command has them as flags. */
+function givenFirst(subject: Subject, files: readonly string[]): readonly string[] {
+  return subject.kind === "module" ? [givenName(subject), ...files] : files.flatMap((file) => ["-a", file]);
 }
 
 /** Shell commands that print what was not read; undefined where there are none for this input. */
@@ -65,9 +72,4 @@ function whatIsUnread({ lastRead }: RunEnd): string {
 function nextName(path: string): string {
   const [, stem = path, number, extension = ""] = /^(.*?)(?:-(\d+))?(\.[^./]*)?$/s.exec(path) ?? [];
   return `${stem}-${number === undefined ? 2 : Number(number) + 1}${extension}`;
-}
-
-/** A word as a shell reads it. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./#-]+$/.test(word) && !word.startsWith("#") ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,16 +1,14 @@
-import { toJson } from "../output/json.ts";
 import type { Sink } from "../output/sink.ts";
 import type { Feed } from "./feed.ts";
-import type { TaskName } from "./settings.ts";
+import type { Work } from "./work.ts";
 
-/** Writes what each call would be given, a line of JSON each, and runs nothing. */
-export async function dryRun({ module, exportName }: TaskName, feed: Feed, output: Sink): Promise<void> {
-  const task = JSON.stringify(exportName === undefined ? module : `${module}#${exportName}`);
+/** Writes what each call would be, and runs nothing. */
+export async function dryRun(work: Work, feed: Feed, output: Sink): Promise<void> {
   let index = 0;
-  for await (const value of feed) {
+  for await (const _ of feed) {
     const way = feed.get(index);
     if (way === undefined) continue;
-    const text = `{"seq":${way.item.seq},"task":${task},"input":${toJson(value)}}\n`;
+    const text = work.rehearsal(way.item);
     way.written = { text, isForAgain: false };
     feed.take(index++);
     await output.write(text);

@@ -1,6 +1,6 @@
 // Gives items to a lazy map one by one, and keeps those that are on their way. What cannot be read goes another way.
 import type { Input } from "../input/index.ts";
-import type { Item } from "../input/item.ts";
+import { BadInputError, type Item } from "../input/item.ts";
 import type { Written } from "./results.ts";
 
 export interface FeedListener {
@@ -26,6 +26,7 @@ const MOST_ON_THEIR_WAY = 8192;
 export class Feed implements AsyncIterable<unknown> {
   readonly #input: Input;
   readonly #listener: FeedListener;
+  readonly #inputOf: (item: Item) => unknown;
   readonly #most: number;
   readonly #onTheirWay: Map<number, OnItsWay> = new Map();
   #isStopped = false;
@@ -34,9 +35,13 @@ export class Feed implements AsyncIterable<unknown> {
   #given = 0;
   #lastRead: Item | undefined;
 
-  /** @param window how many items may be on their way at least */
-  constructor(input: Input, listener: FeedListener, window = 0) {
+  /**
+   * @param inputOf what the task is given for an item; throws where it cannot be given it
+   * @param window how many items may be on their way at least
+   */
+  constructor(input: Input, listener: FeedListener, inputOf: (item: Item) => unknown, window = 0) {
     this.#input = input;
+    this.#inputOf = inputOf;
     this.#listener = listener;
     this.#most = Math.max(MOST_ON_THEIR_WAY, window);
   }
@@ -82,11 +87,12 @@ export class Feed implements AsyncIterable<unknown> {
         for (const item of read.value) {
           this.#lastRead = item;
           this.#listener.onRead(item);
-          if (item.problem) {
-            await this.#listener.onBad(item, this.#given);
+          const input = this.#prepare(item);
+          if (input instanceof BadInputError) {
+            await this.#listener.onBad({ ...item, problem: input }, this.#given);
           } else {
             this.#onTheirWay.set(this.#given++, { item, written: undefined });
-            yield item.value;
+            yield input;
             if (this.#onTheirWay.size >= this.#most) await this.#room();
           }
           if (this.#isStopped) return;
@@ -95,6 +101,17 @@ export class Feed implements AsyncIterable<unknown> {
       this.#listener.onEnd();
     } catch (error) {
       if (!this.#isStopped) this.#listener.onError(error);
+    }
+  }
+
+  /** What the task is given, or why it cannot be. */
+  #prepare(item: Item): unknown {
+    if (item.problem) return item.problem;
+    try {
+      return this.#inputOf(item);
+    } catch (error) {
+      if (error instanceof BadInputError) return error;
+      throw error;
     }
   }
 

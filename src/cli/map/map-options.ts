@@ -6,7 +6,7 @@ export function mapOptions(
   settings: MapSettings,
   onSettled: NonNullable<ImapOptions["onSettled"]>,
 ): ImapOptions & { readonly onError: "collect" } {
-  const { isOrdered, window, retries, retryDelayMs, timeout } = settings;
+  const { subject, isOrdered, window, retries, retryDelayMs, timeout } = settings;
   return {
     ordered: isOrdered,
     onError: "collect",
@@ -15,7 +15,7 @@ export function mapOptions(
     ...(retries === undefined ? {} : { retries }),
     ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
     ...(timeout?.kind === "fixed" ? { timeoutMs: timeout.ms } : {}),
-    // A limit that follows the median is watched item by item, so each needs a start of its own.
-    ...(timeout?.kind === "median" ? { chunkSize: 1 } : {}),
+    // A limit that follows the median is watched item by item, so each needs a start of its own. A program has one anyway.
+    ...(timeout?.kind === "median" || subject.kind === "command" ? { chunkSize: 1 } : {}),
   };
 }

@@ -1,7 +1,7 @@
 // Turns what the pool says of an item into what is written and counted. Happens as items settle, whatever order they are written in.
 import type { Settled } from "../../index.ts";
 import type { Item } from "../input/item.ts";
-import { formatResult, type OutputFormat, type Result } from "../output/format.ts";
+import type { Formatted, Result } from "../output/format.ts";
 import type { Feed } from "./feed.ts";
 import type { Written } from "./results.ts";
 import type { Tally } from "./tally.ts";
@@ -9,7 +9,10 @@ import type { Tally } from "./tally.ts";
 export interface OutcomesPlan {
   readonly feed: Feed;
   readonly tally: Tally;
-  readonly format: OutputFormat;
+  /** What is written for an item. Throws where its value has no form. */
+  format(item: Item, result: Result): Formatted | undefined;
+  /** An item that went to the pool has its end. */
+  onSettled(item: Item, result: Result): void;
   /** Whether an item ended with this error only because the run did: it neither succeeded nor failed. */
   isCut(error: unknown): boolean;
   /** What an item is said to have failed with. */
@@ -43,7 +46,8 @@ export class Outcomes {
 
   #succeeded(item: Item, result: Result): Written {
     try {
-      const text = formatResult(this.#plan.format, item, result);
+      const text = this.#plan.format(item, result);
+      this.#plan.onSettled(item, result);
       this.#plan.tally.succeeded(item, result.runMs);
       return { text, isForAgain: false };
     } catch (error) {
@@ -53,8 +57,10 @@ export class Outcomes {
   }
 
   #failed(item: Item, result: Result): Written {
+    // What was not sent anywhere has no run to tell of.
+    if (result.attempt > 0) this.#plan.onSettled(item, result);
     this.#plan.tally.failed(item, result.error, result.runMs);
     this.#plan.onFailure(item, result.error);
-    return { text: formatResult(this.#plan.format, item, result), isForAgain: true };
+    return { text: this.#plan.format(item, result), isForAgain: true };
   }
 }

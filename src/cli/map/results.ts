@@ -1,17 +1,34 @@
 // Writes what items came to: to the output, and the inputs of the failed ones to their file. Keeps the order where it is asked for.
 import type { Again } from "../input/index.ts";
 import type { Item } from "../input/item.ts";
-import type { Sink } from "../output/sink.ts";
+import type { Formatted } from "../output/format.ts";
+import { openFileSink, openStandardOutput, type Sink } from "../output/sink.ts";
+import type { MapSettings } from "./settings.ts";
 
 /** What is to be written for one item. */
 export interface Written {
-  readonly text: string | Uint8Array | undefined;
+  readonly text: Formatted | undefined;
   /** Its input goes to the file of failed inputs. */
   readonly isForAgain: boolean;
 }
 
 /** How many unreadable items may wait for their place among the others before reading waits too. */
 const MOST_WAITING = 1000;
+
+/** Opens the files that the settings name; both are emptied. */
+export async function openResults(
+  { outputFile, failedFile, isOrdered }: MapSettings,
+  again: Again,
+  onError: (name: string, error: Error) => void,
+): Promise<Results> {
+  const open = (flag: string, file: string) => openFileSink(flag, file, (error) => onError(file, error));
+  const failed = failedFile === undefined ? undefined : await open("--failed", failedFile);
+  const output =
+    outputFile === undefined
+      ? openStandardOutput((error) => onError("standard output", error))
+      : await open("-o", outputFile);
+  return new Results(output, failed, again, isOrdered);
+}
 
 export class Results {
   readonly #output: Sink;
@@ -69,8 +86,19 @@ export class Results {
   }
 
   #write(item: Item, { text, isForAgain }: Written): Promise<void> | undefined {
-    const written = text === undefined ? undefined : this.#output.write(text);
+    const written = text === undefined ? undefined : this.#writeOutput(text);
     return (isForAgain ? this.#writeAgain(item) : undefined) ?? written;
+  }
+
+  #writeOutput(output: Formatted): Promise<void> | undefined {
+    return typeof output === "string" || output instanceof Uint8Array
+      ? this.#output.write(output)
+      : this.#writePieces(output);
+  }
+
+  /** Nothing else is written meanwhile: what comes in pieces went through the pool, and the next of those waits for this one. */
+  async #writePieces(pieces: Iterable<Uint8Array>): Promise<void> {
+    for (const piece of pieces) await this.#output.write(piece);
   }
 
   #writeAgain(item: Item): Promise<void> | undefined {

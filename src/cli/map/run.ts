@@ -1,5 +1,4 @@
 // One run of `manyhands map`, from its settings to its exit status.
-import { basename } from "node:path";
 import type { Pool } from "../../index.ts";
 import { Failures } from "../../observe/failures.ts";
 import { Progress } from "../../observe/progress.ts";
@@ -9,27 +8,24 @@ import type { HaltRule } from "../grammar/halt.ts";
 import { type Input, openInput } from "../input/index.ts";
 import { formatDuration } from "../output/numbers.ts";
 import { openReporter, type Reporter } from "../output/reporter.ts";
-import { openFileSink, openStandardOutput } from "../output/sink.ts";
+import { openStandardOutput } from "../output/sink.ts";
 import { roomOnStandardError, standardError } from "../output/terminal.ts";
 import { closingLines } from "./closing.ts";
+import { CommandWork } from "./command-work.ts";
 import { dryRun } from "./dry-run.ts";
 import { Feed } from "./feed.ts";
 import { mapOptions } from "./map-options.ts";
+import { ModuleWork } from "./module-work.ts";
 import { Outcomes } from "./outcomes.ts";
 import { passOnEvents } from "./pool-events.ts";
-import { Results } from "./results.ts";
+import { openResults, type Results } from "./results.ts";
 import type { MapSettings } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { SlowItems } from "./slow-items.ts";
-import { startPool } from "./start-pool.ts";
 import { Stop } from "./stop.ts";
-import { describe, previewOf, Tally } from "./tally.ts";
+import { describe, Tally } from "./tally.ts";
+import type { Work } from "./work.ts";
 
-const WORKER_NAMES = {
-  threads: { worker: "thread", workers: "threads" },
-  processes: { worker: "process", workers: "processes" },
-  inline: { worker: "worker", workers: "workers" },
-};
 const TICK_MS = 100;
 const DRAIN_CHECK_MS = 20;
 
@@ -45,6 +41,7 @@ export async function runMap(settings: MapSettings, flags: readonly string[]): P
 
 class Run {
   readonly #settings: MapSettings;
+  readonly #work: Work;
   readonly #flags: readonly string[];
   readonly #input: Input;
   readonly #startedAt = performance.now();
@@ -63,14 +60,17 @@ class Run {
   #hasLostOutput = false;
 
   constructor(settings: MapSettings, flags: readonly string[], input: Input) {
+    const { subject } = settings;
+    const work =
+      subject.kind === "module" ? new ModuleWork(subject, settings) : new CommandWork(subject.template, settings);
     this.#settings = settings;
+    this.#work = work;
     this.#flags = flags;
     this.#input = input;
     const total = settings.total ?? input.total;
     this.#progress = new Progress({ startedAt: this.#startedAt, total, totalBytes: input.totalBytes });
     this.#tally = new Tally(this.#progress, this.#failures, settings.halt, (rule) => this.#halt(rule));
-    const names = { name: basename(settings.task.module), ...WORKER_NAMES[settings.workers.backend] };
-    this.#reporter = openReporter(settings.progress, standardError(), names, this.#startedAt);
+    this.#reporter = openReporter(settings.progress, standardError(), work.names, this.#startedAt);
     this.#slow = settings.timeout?.kind === "median" ? new SlowItems(settings.timeout.percent) : undefined;
     this.#feed = new Feed(
       input,
@@ -87,12 +87,14 @@ class Run {
         },
         onError: (error) => this.#fail("usage", `Cannot read the input: ${messageOf(error)}`, "drain"),
       },
+      (item) => work.inputOf(item),
       settings.window,
     );
     this.#outcomes = new Outcomes({
       feed: this.#feed,
       tally: this.#tally,
-      format: settings.outputFormat,
+      format: (item, result) => work.format(item, result),
+      onSettled: (item, result) => work.settled(item, result),
       isCut: (error) => this.#isCut(error),
       explain: (error) => this.#slow?.explain(error) ?? error,
       onFailure: (item, error) => {
@@ -105,22 +107,24 @@ class Run {
   async rehearse(): Promise<number> {
     this.#stop.listen({ onDrain: () => this.#feed.stop(), onKill: () => {} });
     const output = openStandardOutput((error) => this.#onOutputError("standard output", error));
-    await dryRun(this.#settings.task, this.#feed, output);
+    await dryRun(this.#work, this.#feed, output);
     for (const note of this.#notes) this.#say(note);
     return this.#exitCode(this.#failures.count > 0);
   }
 
   async perform(): Promise<number> {
-    const { task, workers, graceMs } = this.#settings;
+    const { graceMs } = this.#settings;
     const starting = new AbortController();
     this.#stop.listen({ onDrain: () => starting.abort(), onKill: () => {} });
     const unlisten = listenForSignals(this.#stop, graceMs, (signal) => this.#onSignal(signal));
     const limit = this.#limitTime();
     try {
-      const started = await startPool(task, workers, starting.signal);
+      const started = await this.#work.start(starting.signal);
       this.#pool = started.pool;
       try {
-        this.#results = await this.#openResults();
+        const onError = (name: string, error: Error) => this.#onOutputError(name, error);
+        this.#results = await openResults(this.#settings, this.#input.again, onError);
+        await this.#work.open(started.pool, onError);
         await this.#pump(started.pool, started.task);
       } finally {
         await (this.#stop.stage === "running" ? started.pool.close() : started.pool.terminate());
@@ -157,7 +161,7 @@ class Run {
         if (room) await room;
       }
       this.#writeUnfinished(results);
-      await results.end();
+      await Promise.all([results.end(), this.#work.close()]);
       this.#sample(pool);
     } finally {
       clearInterval(ticking);
@@ -166,21 +170,10 @@ class Run {
     }
   }
 
-  async #openResults(): Promise<Results> {
-    const { outputFile, failedFile, isOrdered } = this.#settings;
-    const open = (flag: string, file: string) => openFileSink(flag, file, (error) => this.#onOutputError(file, error));
-    const failed = failedFile === undefined ? undefined : await open("--failed", failedFile);
-    const output =
-      outputFile === undefined
-        ? openStandardOutput((error) => this.#onOutputError("standard output", error))
-        : await open("-o", outputFile);
-    return new Results(output, failed, this.#input.again, isOrdered);
-  }
-
   /** What begins the lines that an item's task prints: the item, as one word of text. */
   #tagOf(index: number): string {
     const way = this.#settings.isTagged ? this.#feed.get(index) : undefined;
-    return way === undefined ? "" : previewOf(way.item);
+    return way === undefined ? "" : this.#work.tagOf(way.item);
   }
 
   #writeUnfinished(results: Results): void {

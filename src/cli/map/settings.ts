@@ -1,8 +1,6 @@
 // The flags of `manyhands map`, read and checked: whatever is wrong is said here, before anything starts.
-import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf, wrongUsage } from "../complaint.ts";
 import { parseChoice } from "../grammar/choice.ts";
 import { parseCount } from "../grammar/count.ts";
@@ -16,6 +14,7 @@ import { openFile, type Source, standardInput } from "../input/source.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "../output/format.ts";
 import { PROGRESS_MODES, type ProgressMode } from "../output/reporter.ts";
 import { identityOf } from "../output/sink.ts";
+import { type GivenSubject, kindOf, readSubject, type Subject, usualFormat } from "./subject.ts";
 
 export const BACKENDS = ["threads", "processes", "inline"] as const;
 export type BackendName = (typeof BACKENDS)[number];
@@ -48,10 +47,22 @@ export interface MapFlags {
   readonly verbose?: boolean;
   readonly quiet?: boolean;
   readonly dryRun?: boolean;
+  readonly shell?: string;
+  readonly joblog?: string;
+}
+
+/** What stood beside the flags. */
+export interface MapWords {
+  readonly task: string | undefined;
+  readonly files: readonly string[];
+  /** What stood after `--`; undefined where there was none. */
+  readonly command: readonly string[] | undefined;
+  /** What stood after `:::`; undefined where there was none. */
+  readonly values: readonly string[] | undefined;
 }
 
 export interface MapSettings {
-  readonly task: TaskName;
+  readonly subject: Subject;
   readonly input: InputPlan;
   readonly total: number | undefined;
   readonly workers: WorkerSettings;
@@ -66,20 +77,12 @@ export interface MapSettings {
   readonly outputFormat: OutputFormat;
   readonly isOrdered: boolean;
   readonly failedFile: string | undefined;
+  readonly joblogFile: string | undefined;
   readonly isTagged: boolean;
   readonly progress: ProgressMode;
   readonly isVerbose: boolean;
   readonly isQuiet: boolean;
   readonly isDryRun: boolean;
-}
-
-export interface TaskName {
-  /** As it was given, without the export. */
-  readonly module: string;
-  /** Absolute. */
-  readonly path: string;
-  /** Undefined where none was named. */
-  readonly exportName: string | undefined;
 }
 
 export interface WorkerSettings {
@@ -92,25 +95,24 @@ export interface WorkerSettings {
 
 const GRACE = "5s";
 
-/** @param values what stood after `:::`, undefined where there was none */
-export async function readSettings(
-  task: string,
-  files: readonly string[],
-  values: readonly string[] | undefined,
-  flags: MapFlags,
-): Promise<MapSettings> {
+export async function readSettings(words: MapWords, flags: MapFlags): Promise<MapSettings> {
   const optional = <T>(text: string | undefined, parse: (text: string) => T): T | undefined =>
     text === undefined ? undefined : parse(text);
   const duration = (flag: string, text: string | undefined) => optional(text, (given) => parseDuration(flag, given));
+  const given: GivenSubject = { task: words.task, command: words.command, shell: flags.shell };
+  const kind = kindOf(given);
+  refuseForKind(kind, flags);
+  const format = readFormat(flags, kind);
+  const environment = parseEnvironment(flags.env ?? []);
   const settings: MapSettings = {
-    task: await readTaskName(task),
-    input: await readInputPlan(files, values, flags),
+    subject: await readSubject(given, format, environment["PATH"] ?? process.env["PATH"]),
+    input: await readInputPlan(words, flags, format, kind === "command"),
     total: optional(flags.total, (text) => parseCount("--total", text, 0)),
     workers: {
       backend: parseChoice("--backend", flags.backend ?? "threads", BACKENDS),
       size: readSize(flags),
       data: optional(flags.data, readData),
-      environment: parseEnvironment(flags.env ?? []),
+      environment,
     },
     window: optional(flags.window, (text) => parseCount("--window", text, 1)),
     retries: optional(flags.retries, (text) => parseCount("--retries", text, 0)),
@@ -123,6 +125,7 @@ export async function readSettings(
     outputFormat: parseChoice("--out", flags.out ?? "value", OUTPUT_FORMATS),
     isOrdered: flags.keepOrder === true,
     failedFile: flags.failed,
+    joblogFile: flags.joblog,
     isTagged: flags.tag === true,
     progress: parseChoice("--progress", flags.progress ?? (flags.quiet ? "none" : "auto"), PROGRESS_MODES),
     isVerbose: flags.verbose === true,
@@ -134,34 +137,31 @@ export async function readSettings(
   return settings;
 }
 
-async function readTaskName(given: string): Promise<TaskName> {
-  const [, module, exportName] = /^(.*?)(?:#([^#/\\]*))?$/s.exec(given) ?? [];
-  if (module === undefined || module === "")
-    throw wrongUsage(`Cannot run "${given}": give a task module, as in ./tasks.mjs#name`);
-  if (exportName === "") throw wrongUsage(`Cannot run "${given}": no name follows the #`);
-  const path = module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
-  const found = await stat(path).catch((error: unknown) => {
-    throw wrongUsage(
-      `Cannot load module "${module}": ${isMissing(error) ? "there is no such file" : messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
-  });
-  if (!found.isFile()) throw wrongUsage(`Cannot load module "${module}": it is not a file`);
-  return { module, path, exportName };
+/** Flags that only one kind of subject has. */
+function refuseForKind(kind: Subject["kind"], flags: MapFlags): void {
+  const refuse = (flag: string, value: unknown, why: string) => {
+    if (value !== undefined) throw wrongUsage(`Cannot use ${flag} ${why}`);
+  };
+  if (kind === "command") {
+    refuse("--backend", flags.backend, "with a command: each run of it is a process of its own");
+    refuse("--data", flags.data, "with a command: no module is set up");
+  } else refuse("--joblog", flags.joblog, "with a task module: its columns tell of programs");
 }
 
-async function readInputPlan(
-  files: readonly string[],
-  values: readonly string[] | undefined,
-  flags: MapFlags,
-): Promise<InputPlan> {
-  const names = [...files, ...(flags.argFile ?? [])];
+function readFormat(flags: MapFlags, kind: Subject["kind"]): InputFormat {
   if (flags.null && flags.in !== undefined && flags.in !== "nul") {
     throw wrongUsage(`Cannot use -0 with --in ${flags.in}: -0 is --in nul`);
   }
-  const format: InputFormat = flags.null ? "nul" : parseChoice("--in", flags.in ?? "ndjson", INPUT_FORMATS);
+  return flags.null ? "nul" : parseChoice("--in", flags.in ?? usualFormat(kind), INPUT_FORMATS);
+}
+
+async function readInputPlan(
+  { files, values }: MapWords,
+  flags: MapFlags,
+  format: InputFormat,
+  takesBytes: boolean,
+): Promise<InputPlan> {
+  const names = [...files, ...(flags.argFile ?? [])];
   if (values && names.length > 0) throw wrongUsage(`Cannot read both ":::" and "${names[0]}": give one of them`);
   if (names.filter((name) => name === "-").length > 1)
     throw wrongUsage('Cannot read "-" twice: standard input ends once');
@@ -169,7 +169,7 @@ async function readInputPlan(
   if (!values) for (const name of names) sources.push(await openFile(name));
   if (!values && names.length === 0) sources.push(await standardInput());
   const groupSize = flags.maxArgs === undefined ? undefined : parseCount("-n", flags.maxArgs, 1);
-  return { format, sources, values, groupSize };
+  return { format, takesBytes, sources, values, groupSize };
 }
 
 function readSize(flags: MapFlags): number {
@@ -207,19 +207,16 @@ async function checkFilesDiffer(settings: MapSettings): Promise<void> {
   for (const [flag, path] of [
     ["-o", settings.outputFile],
     ["--failed", settings.failedFile],
+    ["--joblog", settings.joblogFile],
   ] as const) {
     if (path === undefined) continue;
     const identity = (await identityOf(path)) ?? resolve(path);
     const input = inputs.get(identity);
     if (input !== undefined) throw wrongUsage(`Cannot write ${flag} "${path}": it is the input "${input}"`);
-    if (identity === (await identityOf(settings.task.path)))
+    if (settings.subject.kind === "module" && identity === (await identityOf(settings.subject.path)))
       throw wrongUsage(`Cannot write ${flag} "${path}": it is the task module`);
     if (written.has(identity))
       throw wrongUsage(`Cannot write ${flag} "${path}": ${written.get(identity)} goes there too`);
     written.set(identity, flag);
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
 }

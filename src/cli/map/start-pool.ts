@@ -1,7 +1,8 @@
 // A pool whose first worker is up, and the one task that a run is about.
 import { type Backend, Pool, type WorkerInfo, WorkerLostError } from "../../index.ts";
 import { Complaint, messageOf, wrongUsage } from "../complaint.ts";
-import type { TaskName, WorkerSettings } from "./settings.ts";
+import type { WorkerSettings } from "./settings.ts";
+import { givenName, type ModuleSubject } from "./subject.ts";
 
 export interface StartedPool {
   readonly pool: Pool;
@@ -10,11 +11,17 @@ export interface StartedPool {
 }
 
 /** Rejects with a complaint where no worker comes up, or the module has no such task. */
-export async function startPool(name: TaskName, workers: WorkerSettings, signal: AbortSignal): Promise<StartedPool> {
-  const pool: Pool = new Pool(await makeBackend(name.path, workers));
+export async function startModule(
+  subject: ModuleSubject,
+  workers: WorkerSettings,
+  signal: AbortSignal,
+): Promise<StartedPool> {
+  const pool: Pool = new Pool(await makeBackend(subject.path, workers));
   try {
-    const worker = await firstWorker(pool, name, signal);
-    return { pool, task: chooseTask(name, worker.tasks) };
+    const worker = await firstWorker(pool, signal).catch((error: unknown) => {
+      throw signal.aborted ? error : cannotStart(subject, error);
+    });
+    return { pool, task: chooseTask(subject, worker.tasks) };
   } catch (error) {
     await pool.terminate();
     throw error;
@@ -45,7 +52,8 @@ async function makeBackend(path: string, workers: WorkerSettings): Promise<Backe
   }
 }
 
-function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<WorkerInfo> {
+/** Rejects with what keeps workers from starting, or the reason of the signal. */
+export function firstWorker(pool: Pool, signal: AbortSignal): Promise<WorkerInfo> {
   return new Promise((resolve, reject) => {
     const found = pool.workers().find((worker) => worker.state === "idle");
     if (found) {
@@ -54,7 +62,7 @@ function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<W
     }
     const removers = [
       pool.on("workerUp", ({ worker }) => settle(() => resolve(worker))),
-      pool.on("backendFailed", ({ error }) => settle(() => reject(cannotStart(name, error)))),
+      pool.on("backendFailed", ({ error }) => settle(() => reject(error))),
     ];
     const abort = () => settle(() => reject(signal.reason));
     signal.addEventListener("abort", abort);
@@ -70,7 +78,7 @@ function firstWorker(pool: Pool, name: TaskName, signal: AbortSignal): Promise<W
 }
 
 /** A module that does not load is wrong usage; one that does, in a worker that does not come up, is not. */
-function cannotStart({ module }: TaskName, error: unknown): Complaint {
+function cannotStart({ module }: ModuleSubject, error: unknown): Complaint {
   const { phase } = Object(error) as { phase?: unknown };
   if (phase === "setup" || error instanceof WorkerLostError) {
     return new Complaint("noWorker", `Cannot start a worker for "${module}": ${messageOf(error)}`, { cause: error });
@@ -79,11 +87,12 @@ function cannotStart({ module }: TaskName, error: unknown): Complaint {
 }
 
 /** The named one; else the default export, else the only one there is. */
-function chooseTask({ module, exportName }: TaskName, tasks: readonly string[]): string {
+function chooseTask(subject: ModuleSubject, tasks: readonly string[]): string {
+  const { module, exportName } = subject;
   const list = tasks.length === 0 ? "it exports no task" : `its tasks are ${tasks.join(", ")}`;
   if (exportName !== undefined) {
     if (tasks.includes(exportName)) return exportName;
-    throw wrongUsage(`Cannot run "${module}#${exportName}": the module has no such task; ${list}`);
+    throw wrongUsage(`Cannot run "${givenName(subject)}": the module has no such task; ${list}`);
   }
   if (tasks.includes("default")) return "default";
   const [only, ...others] = tasks;

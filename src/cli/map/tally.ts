@@ -58,5 +58,6 @@ export function describe(item: Item): string {
 /** The item in a few words, on one line. */
 export function previewOf({ problem, raw, value }: Item): string {
   if (problem) return printable(Buffer.from(raw as string).toString("utf8", 0, LONGEST_EXAMPLE * 4), LONGEST_EXAMPLE);
+  if (Buffer.isBuffer(value)) return printable(value.toString("utf8", 0, LONGEST_EXAMPLE * 4), LONGEST_EXAMPLE);
   return printable(typeof value === "string" ? value : toJson(value), LONGEST_EXAMPLE);
 }

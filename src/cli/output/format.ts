@@ -20,6 +20,9 @@ export interface Result {
   readonly runMs: number;
 }
 
+/** Text, bytes, or the pieces of something large, to be written one after the other. */
+export type Formatted = string | Uint8Array | Iterable<Uint8Array>;
+
 /** The text or bytes for one item; undefined where nothing is written. Throws where the value has no form. */
 export function formatResult(format: OutputFormat, item: Item, result: Result): string | Uint8Array | undefined {
   switch (format) {
@@ -43,7 +46,7 @@ function toRaw(value: unknown): string | Uint8Array | undefined {
 function toRecord(item: Item, result: Result): string {
   const outcome = result.ok
     ? `"ok":true,"value":${toJson(result.value)}`
-    : `"ok":false,"error":${toError(result.error)}`;
+    : `"ok":false,${result.value === undefined ? "" : `"value":${toJson(result.value)},`}"error":${toError(result.error)}`;
   const key = item.problem ? keyOf(item.raw.toString()) : keyOf(item.value);
   const worker = result.workerId === undefined ? "null" : JSON.stringify(result.workerId);
   const times = `"queuedMs":${rounded(result.queuedMs)},"ms":${rounded(result.runMs)}`;
@@ -51,8 +54,13 @@ function toRecord(item: Item, result: Result): string {
 }
 
 function toError(error: unknown): string {
-  const { stack } = Object(error) as { stack?: unknown };
-  return JSON.stringify({ ...toFailure(error), ...(typeof stack === "string" ? { stack } : {}) });
+  const { exitCode, signal, stack } = Object(error) as Readonly<Record<string, unknown>>;
+  return JSON.stringify({
+    ...toFailure(error),
+    ...(typeof exitCode === "number" ? { exitCode } : {}),
+    ...(typeof signal === "string" ? { signal } : {}),
+    ...(typeof stack === "string" ? { stack } : {}),
+  });
 }
 
 function rounded(ms: number): number {

@@ -1,0 +1,45 @@
+import type { Ended } from "./running.ts";
+
+/** A program that did not exit with 0. */
+export class ProgramError extends Error {
+  /** `EXIT_3`; the name of the signal that ended it; or what the system says where it could not be started, as `ENOENT`. */
+  readonly code: string;
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** The last lines that it wrote on stderr. */
+  readonly stderr: string;
+  /** Undefined where it was not started. */
+  readonly ended: Ended | undefined;
+
+  constructor(message: string, code: string, ended?: Ended) {
+    super(message);
+    this.name = "ProgramError";
+    this.code = code;
+    this.exitCode = ended?.exitCode;
+    this.signal = ended?.signal;
+    this.stderr = ended?.lastWords ?? "";
+    this.ended = ended;
+    // Where in this program it was noticed helps nobody.
+    this.stack = `${this.name}: ${message}`;
+  }
+}
+
+/** Undefined for a program that ended well. */
+export function errorOf(program: string, ended: Ended): ProgramError | undefined {
+  const { exitCode, signal, lastWords } = ended;
+  if (exitCode === 0) return undefined;
+  const how = signal === undefined ? `exited with ${exitCode}` : `was ended by ${signal}`;
+  const why = lastWords.split("\n").at(-1) ?? "";
+  return new ProgramError(`${program} ${how}${why === "" ? "" : `: ${why}`}`, signal ?? `EXIT_${exitCode}`, ended);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such program",
+  EACCES: "it is not executable",
+  E2BIG: "its arguments are too long",
+};
+
+export function startError(program: string, cause: unknown): ProgramError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new ProgramError(`Cannot run "${program}": ${REASONS[code ?? ""] ?? message}`, code ?? "ERR_PROGRAM");
+}
