@@ -78,7 +78,7 @@ class Runner:
         self._is_long[name] = seconds > _LONG_SECONDS
         if answer is None:
             context._seconds += seconds
-        elif context._is_cancelled:
+        elif context._is_cancelled and context._iterator is None:
             self._answer(context, '{"type":"cancelled","id":%d}' % context._id)
         else:
             self._answer(context, '%s,"ms":%.3f}' % (answer, (context._seconds + seconds) * 1000))
@@ -122,7 +122,7 @@ class Runner:
         while True:
             if context._is_cancelled:
                 _close(iterator)
-                return ""
+                return '{"type":"result","id":%d' % context._id
             if context._sent >= context._granted:
                 if self._backlog.park(context):
                     return None
