@@ -1,4 +1,4 @@
-// Runs the examples of README.md and docs/. The words after a block's language say what is done with it:
+// Runs the examples of README.md, docs/ and clients/. The words after a block's language say what is done with it:
 //   ```ts file=tasks.ts   is written to that file, for the blocks below it on the page
 //   ```ts run             is run (js and sh too), and must print the lines that its `//=> text` (in sh `#=> text`) comments give
 //   ```ts                 has its types checked, as every ts block has
@@ -41,6 +41,7 @@ const tsx = import.meta.resolve("tsx");
 describe("the examples of the documentation", () => {
   const blocks = pages().flatMap((page) => blocksOf(page, readFileSync(join(root, page), "utf8")));
   for (const block of blocks) lay(block);
+  for (const page of pages()) linkPackage(page);
   linkProgram();
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -141,7 +142,9 @@ function pages(): string[] {
   const backends = ["inline", "threads", "processes", "programs"].map((name) =>
     join("src", "backends", name, "README.md"),
   );
-  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name)), ...backends];
+  const clients = ["python", "shell"].map((name) => join("clients", name, "README.md"));
+  const inDocs = docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
+  return ["README.md", ...inDocs, ...backends, ...clients];
 }
 
 function deadLinks(page: string): string[] {
@@ -195,6 +198,13 @@ function pathOf(block: Block): string {
 function lay(block: Block): void {
   mkdirSync(dirname(pathOf(block)), { recursive: true });
   writeFileSync(pathOf(block), block.code);
+}
+
+/** Each page has the package where it would be installed, for the files in it that are no modules. */
+function linkPackage(page: string): void {
+  const modules = join(scratch, page.replaceAll(/[^\w]+/g, "-"), "node_modules");
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(root, join(modules, "manyhands"));
 }
 
 function linkProgram(): void {
