@@ -298,6 +298,7 @@ serve()`,
 import math
 from manyhands import Context, serve
 def none(): return "none"
+def alone(ctx): return ctx.attempt
 def one(a): return [a]
 def default(a=5): return [a]
 def two(a, ctx): return [a, ctx.attempt]
@@ -310,13 +311,15 @@ class Adder:
     def __call__(self, a): return a + 1
     def method(self, a, ctx): return [a, ctx.attempt]
 adder = Adder()
-serve({"none": none, "one": one, "default": default, "two": two, "second": second_default, "named": named, "hinted": hinted,
+serve({"none": none, "alone": alone, "one": one, "default": default, "two": two, "second": second_default, "named": named, "hinted": hinted,
        "defaultTwo": default_two, "rest": rest, "adder": adder, "method": adder.method, "sqrt": math.sqrt, "len": len, "str": str})`,
     );
     await worker.hello();
     const calls: readonly (readonly [string, unknown, unknown])[] = [
       ["none", 1, "none"],
       ["none", undefined, "none"],
+      ["alone", 1, 1],
+      ["alone", undefined, 1],
       ["one", 1, [1]],
       ["one", undefined, [null]],
       ["default", 1, [1]],

@@ -52,7 +52,7 @@ class Backlog:
                 self._tokens.put(False)
                 return None
             job = self._ready.popleft()
-            if type(job) is Preparation or job._iterator is not None:
+            if isinstance(job, Preparation) or job._iterator is not None:
                 return job
             # One that was given back has left its place behind.
             if self._waiting.pop(job._id, None) is not None:

@@ -41,7 +41,8 @@ class Channel:
     def send(self, line: str) -> None:
         """Leaves within a few milliseconds, with others."""
         if self._printed:
-            self._end_output()
+            with self._printing:
+                self._end_output()
         self._lines.append(line)
         if len(self._lines) > _MANY or len(line) > _LONG:
             self.flush()
@@ -55,9 +56,9 @@ class Channel:
             self.flush()
 
     def send_output(self, task: int, text: str) -> None:
-        if self._printed and (self._printed_by != task or self._printed_size > _LONG):
-            self._end_output()
         with self._printing:
+            if self._printed_by != task:
+                self._end_output()
             self._printed.append(text)
             self._printed_by = task
             self._printed_size += len(text)
@@ -69,7 +70,8 @@ class Channel:
     def flush(self) -> None:
         """Writes what has been sent so far. Where nobody reads any more, the process ends."""
         if self._printed:
-            self._end_output()
+            with self._printing:
+                self._end_output()
         if not self._lines:
             return
         with self._writing:
@@ -89,13 +91,12 @@ class Channel:
         self._printing = threading.Lock()
 
     def _end_output(self) -> None:
-        with self._printing:
-            if not self._printed:
-                return
-            text = to_json("".join(self._printed))
-            self._lines.append('{"type":"output","id":%d,"stream":1,"text":%s}' % (self._printed_by, text))
-            self._printed = []
-            self._printed_size = 0
+        if not self._printed:
+            return
+        text = to_json("".join(self._printed))
+        self._lines.append('{"type":"output","id":%d,"stream":1,"text":%s}' % (self._printed_by, text))
+        self._printed = []
+        self._printed_size = 0
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

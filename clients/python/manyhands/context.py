@@ -35,17 +35,20 @@ class Context:
     @property
     def task_id(self) -> Union[int, str]:
         """What the caller calls the task."""
-        return self._message.get("taskId", self._id)
+        task_id: Union[int, str] = self._message.get("taskId", self._id)
+        return task_id
 
     @property
     def attempt(self) -> int:
         """1 for the first try."""
-        return self._message.get("attempt", 1)
+        attempt: int = self._message.get("attempt", 1)
+        return attempt
 
     @property
     def priority(self) -> float:
         """Lower runs first."""
-        return self._message.get("priority", 0)
+        priority: float = self._message.get("priority", 0)
+        return priority
 
     @property
     def cancelled(self) -> threading.Event:

@@ -19,7 +19,11 @@ def run(
     if context is None:
         return loop.run_until_complete(coroutine)
     task = loop.create_task(coroutine)
-    context._on_cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+
+    def cancel() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    context._on_cancel = cancel
     if context._is_cancelled:
         task.cancel()
     try:

@@ -59,7 +59,10 @@ class Intake:
         if kind == "task":
             if type(message["id"]) is not int or type(message["name"]) is not str:
                 raise ValueError("its id or name is none")
-            self._backlog.add(Context(message, self._worker_id, self._channel))
+            context = Context(message, self._worker_id, self._channel)
+            if "stream" in message:
+                context._granted = message["stream"]
+            self._backlog.add(context)
         elif kind == "ping":
             self._say('{"type":"pong"}')
         elif kind == "recall":

@@ -51,7 +51,7 @@ class Runner:
             job = self._backlog.take(self._channel.flush)
             if job is None:
                 return
-            if type(job) is Preparation:
+            if isinstance(job, Preparation):
                 self._run_preparation(job)
             else:
                 self._run(job)
@@ -113,7 +113,6 @@ class Runner:
 
     def _begin_stream(self, name: str, context: Context, iterator: Any) -> Optional[str]:
         context._iterator = iterator
-        context._granted += context._message["stream"]
         return self._pump(name, context)
 
     def _pump(self, name: str, context: Context) -> Optional[str]:

@@ -38,13 +38,18 @@ class StandardStreams:
 
     def capture(self, write: Callable[[str], None]) -> None:
         """Everything printed from now on, also on sys.stdout.buffer, is handed to `write`."""
+        self._captured = _Captured(write)
         sys.stdout = io.TextIOWrapper(
-            _Captured(write),  # type: ignore[arg-type]
+            self._captured,
             encoding="utf-8",
             errors="replace",
             newline="\n",
             write_through=True,
         )
+
+    def unlock(self) -> None:
+        """In a child that was forked off: whoever was about to write is not here."""
+        self._captured.unlock()
 
     def release(self) -> None:
         """After the last message, standard output is free for everybody again."""
@@ -59,6 +64,9 @@ class _Captured(io.RawIOBase):
         self._write = write
         self._decoding = threading.Lock()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def unlock(self) -> None:
+        self._decoding = threading.Lock()
 
     def writable(self) -> bool:
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar, Union, overload
 
 from .context import Context
 
@@ -45,47 +45,24 @@ class Call:
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self._takes_input = True
-        self._needs_input = True
-        self._context_name: Optional[str] = None
-        try:
-            parameters = list(inspect.signature(function).parameters.values())
-        except (TypeError, ValueError):
-            # Some built-in functions do not tell.
-            parameters = []
-        else:
-            self._read(parameters)
-        self.takes_input_alone = self._takes_input and self._context_name is None and not self._is_context_positional
-
-    _is_context_positional = False
-
-    def _read(self, parameters: List[inspect.Parameter]) -> None:
-        positional = [
-            one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD, one.VAR_POSITIONAL)
-        ]
-        by_keyword = [one for one in parameters if one.kind == one.KEYWORD_ONLY and _means_context(one)]
-        self._takes_input = len(positional) > 0
-        if self._takes_input:
-            first = positional[0]
-            self._needs_input = first.default is first.empty and first.kind != first.VAR_POSITIONAL
-        if by_keyword:
-            self._context_name = by_keyword[0].name
-        elif len(positional) > 1 and positional[1].kind != inspect.Parameter.VAR_POSITIONAL:
-            second = positional[1]
-            if second.default is second.empty or _means_context(second):
-                self._is_context_positional = True
-                if second.kind == second.POSITIONAL_OR_KEYWORD:
-                    self._context_name = second.name
+        positional, by_keyword = _parameters(function)
+        takes_context_alone = len(positional) == 1 and _means_context(positional[0])
+        first = None if takes_context_alone or not positional else positional[0]
+        second = positional[1] if len(positional) > 1 else None
+        self._takes_input = first is not None
+        self._needs_input = first is not None and first.default is first.empty and first.kind != first.VAR_POSITIONAL
+        self._is_context_second = second is not None and _is_for_context(second)
+        # Where there is no input to put before it, the context goes by its name.
+        named = positional[:1] if takes_context_alone else by_keyword if not self._is_context_second else [second]
+        self._context_name = named[0].name if named and named[0] is not None else None
+        self.takes_input_alone = self._takes_input and not self._is_context_second and self._context_name is None
 
     def __call__(self, message: Mapping[str, Any], context: Context) -> Any:
+        has_input = self._takes_input and ("input" in message or self._needs_input)
+        if has_input and self._is_context_second:
+            return self.function(message.get("input"), context)
         by_name = {} if self._context_name is None else {self._context_name: context}
-        if not self._takes_input:
-            return self.function(**by_name)
-        if "input" in message or self._needs_input:
-            if self._is_context_positional:
-                return self.function(message.get("input"), context)
-            return self.function(message.get("input"), **by_name)
-        return self.function(**by_name)
+        return self.function(message.get("input"), **by_name) if has_input else self.function(**by_name)
 
 
 def collect(tasks: Tasks) -> Dict[str, Call]:
@@ -114,9 +91,8 @@ def _functions(tasks: Tasks) -> Dict[str, Function]:
         return _marked(tasks) or _public(tasks)
     if isinstance(tasks, Mapping):
         return {str(name): function for name, function in tasks.items()}
-    if callable(tasks):
-        tasks = [tasks]
-    return {getattr(function, _MARK, None) or function.__name__: function for function in tasks}
+    functions = [tasks] if callable(tasks) else list(tasks)
+    return {getattr(function, _MARK, None) or function.__name__: function for function in functions}
 
 
 def _marked(module: ModuleType) -> Dict[str, Function]:
@@ -140,6 +116,27 @@ def _public(module: ModuleType) -> Dict[str, Function]:
         and not name.startswith("_")
         and name not in HOOKS
     }
+
+
+def _parameters(function: Function) -> Tuple[List[inspect.Parameter], List[inspect.Parameter]]:
+    """Those that go by place, and those by name alone that mean the context."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        # Some built-in functions do not tell.
+        parameters = [inspect.Parameter("input", inspect.Parameter.POSITIONAL_ONLY)]
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    return (
+        [one for one in parameters if one.kind in by_place],
+        [one for one in parameters if one.kind == by_name and _means_context(one)],
+    )
+
+
+def _is_for_context(second: inspect.Parameter) -> bool:
+    if second.kind == second.VAR_POSITIONAL:
+        return False
+    return second.default is second.empty or _means_context(second)
 
 
 def _means_context(parameter: inspect.Parameter) -> bool:

@@ -18,7 +18,7 @@ def to_json(value: Any) -> str:
     try:
         return _encode(value)
     except RecursionError:
-        return _with_room(_encode, value)
+        return str(_with_room(_encode, value))
 
 
 def from_json(text: str) -> Any:

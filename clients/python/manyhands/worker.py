@@ -54,6 +54,7 @@ class Worker:
         self._runner: Optional[Runner] = None
         self._is_child = False
         self._streams.capture(self._printed)
+        self._usual_excepthook = threading.excepthook
         threading.excepthook = self._thread_failed
         if threading.current_thread() is threading.main_thread():
             # A terminal sends it to all; the pool decides. Programs that a task starts have it as usual.
@@ -113,12 +114,15 @@ class Worker:
         self._channel.tell(to_json({"type": "stray", "error": error_object(error)}))
 
     def _thread_failed(self, failure: Any) -> None:
-        if failure.exc_value is not None and failure.exc_type is not SystemExit:
+        if self._is_child or failure.exc_value is None or failure.exc_type is SystemExit:
+            self._usual_excepthook(failure)
+        else:
             self._stray(failure.exc_value)
 
     def _forked(self) -> None:
         self._is_child = True
         self._channel.abandon()
+        self._streams.unlock()
 
 
 def _call(function: Optional[Function], data: Any, on_stray: Any) -> None:
