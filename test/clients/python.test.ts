@@ -215,6 +215,19 @@ describe("a Python worker runs tasks", () => {
     assert.equal(JSON.stringify((await worker.answer(id))["value"]), '{"__proto__":{"a":1}}');
   });
 
+  it("and what is nested too deep for it fails alone", async (t) => {
+    const worker = await greeted(t);
+    // Too deep for JSON.stringify as well.
+    const deep = "[".repeat(9_000) + "]".repeat(9_000);
+    worker.sendBytes(`${JSON.stringify(task(50, "echo", 0)).replace(":0,", `:${deep},`)}\n`);
+
+    const { error, permanent } = await worker.answer(50);
+
+    assert.equal((error as Message)["message"], "Cannot read the input: it is nested too deep");
+    assert.equal(permanent, true);
+    assert.equal(await worker.value("echo", "next"), "next");
+  });
+
   it("telling None from nothing at all", async (t) => {
     const worker = await greeted(t);
 
@@ -268,6 +281,15 @@ describe("a Python worker runs tasks", () => {
       attempt: 3,
       priority: -2,
     });
+  });
+
+  it("of the example", async (t) => {
+    const worker = talk(t, ["python3", join(client, "examples", "words.py")]);
+
+    assert.deepEqual((await worker.hello())["tasks"], ["count_words", "longest_words"]);
+    assert.equal(await worker.value("count_words", "a few words"), 3);
+    assert.deepEqual(await worker.value("longest_words", "a few words"), ["words", "few", "a"]);
+    assert.deepEqual((await worker.said("log"))["args"], ["counted", 3]);
   });
 
   it("that find their context without a parameter, and their functions by decorator", async (t) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from typing import Any, Dict, NoReturn
@@ -10,10 +11,13 @@ from typing import Any, Dict, NoReturn
 from .backlog import Backlog
 from .channel import Channel
 from .context import Context
+from .errors import error_object
 from .lines import LineSplitter
-from .values import from_json
+from .values import TooDeep, from_json, to_json
 
 _CHUNK = 1 << 18
+# As a pool writes it.
+_TASK = re.compile(r'\{"type":"task","id":(\d+),')
 
 Message = Dict[str, Any]
 
@@ -44,13 +48,25 @@ class Intake:
             try:
                 for line in lines.push(chunk):
                     if line:
-                        self._take(from_json(line))
+                        self._read_line(line)
             except Exception as error:
                 begin = line[:80] if line else repr(chunk[:80])
                 complain("Cannot read a message of the pool: %s: it begins with %s" % (error, begin))
         if not self._is_draining:
             # Nobody waits for what it does.
             os._exit(0)
+
+    def _read_line(self, line: str) -> None:
+        try:
+            message = from_json(line)
+        except TooDeep as error:
+            begin = _TASK.match(line)
+            if begin is None:
+                raise
+            failure = error_object(ValueError("Cannot read the input: %s" % error))
+            self._say('{"type":"error","id":%s,"error":%s,"permanent":true}' % (begin.group(1), to_json(failure)))
+        else:
+            self._take(message)
 
     def _take(self, message: Message) -> None:
         if not isinstance(message, dict):

@@ -6,11 +6,15 @@ import json
 import sys
 from typing import Any, Callable
 
-# Deep enough for what a pool sends; a thread's stack holds it.
+# Deep enough for what a pool sends; a thread's stack holds it. Python 3.12 has a limit of its own, far below.
 _DEEPEST = 8000
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _decode_first = json.JSONDecoder().raw_decode
+
+
+class TooDeep(ValueError):
+    """Lists within lists beyond what this Python reads and writes."""
 
 
 def to_json(value: Any) -> str:
@@ -46,6 +50,6 @@ def _with_room(convert: Callable[[Any], Any], value: Any) -> Any:
     try:
         return convert(value)
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise TooDeep("it is nested too deep") from None
     finally:
         sys.setrecursionlimit(limit)
