@@ -7,6 +7,7 @@ import { command } from "../src/backends/command/index.ts";
 import { inline } from "../src/backends/inline/index.ts";
 import { processes } from "../src/backends/processes/index.ts";
 import { threads } from "../src/backends/threads/index.ts";
+import { LATER_COMMANDS } from "../src/cli/commands/later.ts";
 import * as main from "../src/index.ts";
 import { EVENT_NAMES } from "../src/pool/events.ts";
 import {
@@ -159,6 +160,8 @@ function namesOf(cell: string): string[] {
 }
 
 function faultsOf(span: string, row: string): string[] {
+  const [, command] = /^manyhands (\w+)/.exec(span) ?? [];
+  if (command !== undefined) return LATER_COMMANDS.includes(command) ? [`command "${command}" in `] : [];
   if (span.startsWith("export function ")) return [];
   const fault = (what: string): string => `${what} in \`${span}\` (${row.trim()})`;
   const lone = /^"(.+)"$/.exec(span)?.[1];
@@ -209,9 +212,9 @@ function isSeries(name: string): boolean {
 }
 
 /** The options that a backend takes, from its complaint about one that it does not. */
-function optionsOf(make: (module: string, options: object) => unknown): string[] {
+function optionsOf(make: (module: never, options: never) => unknown): string[] {
   try {
-    make("./tasks.js", { "": 1 });
+    make("./tasks.js" as never, { "": 1 } as never);
   } catch (error) {
     return /there are (.*)$/.exec((error as Error).message)?.[1]?.split(", ") ?? [];
   }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addLaterCommands } from "./commands/later.ts";
 import { addMapCommand, type SplitWords, splitMapArguments } from "./commands/map.ts";
+import { addWorkerCommand } from "./commands/worker.ts";
 import { Complaint } from "./complaint.ts";
 import { describeExitCodes, EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { flushStandardError } from "./output/terminal.ts";
@@ -45,6 +46,7 @@ function makeProgram(split: SplitWords, onStatus: (code: number) => void): Comma
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   addMapCommand(program, split, onStatus);
+  addWorkerCommand(program);
   addLaterCommands(program);
   return program;
 }

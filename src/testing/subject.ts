@@ -53,6 +53,8 @@ export interface SubjectTraits {
   readonly transfers: boolean;
   /** Starts and stops workers itself: has a size, can be resized. */
   readonly startsWorkers: boolean;
+  /** Workers run JavaScript: the modules that tests write, its own classes of errors, its promises. Default: true */
+  readonly runsJavaScript?: boolean;
   /** What a task prints arrives as `output` events. */
   readonly capturesOutput: boolean;
   /** `resourceLimits.maxOldGenerationSizeMb` bounds a worker's heap. */

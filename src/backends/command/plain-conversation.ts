@@ -13,7 +13,6 @@ import {
   DEFERRED,
   DRAIN,
   FAILED,
-  PERMANENT,
   REFUSED,
   RUN,
   type RunRequest,
@@ -28,7 +27,7 @@ import {
 import { type MaybePacked, unpack } from "../../protocol/packing.ts";
 import { Conversation, idsOf, numberOf } from "./conversation.ts";
 import type { FromWorker } from "./messages.ts";
-import { recordOf } from "./plain-error.ts";
+import { kindOf, recordOf } from "./plain-error.ts";
 import { RestPeriods } from "./rest-periods.ts";
 
 /** Items of a chunk that a worker has at once, where it takes tasks ahead. */
@@ -316,7 +315,7 @@ export class PlainConversation extends Conversation {
     this.#forget(id, sent);
     const micros = Math.round((performance.now() - Math.max(sent.sentAt, this.#lastAnswerAt)) * 1_000);
     this.#lastAnswerAt = performance.now();
-    const how = message["permanent"] === true ? PERMANENT : THROWN;
+    const how = kindOf(message["error"], message["permanent"] === true);
     const record = recordOf(message["error"]);
     if (sent.chunk === undefined) this.event([FAILED, sent.ticket, micros, record, how]);
     else {

@@ -31,7 +31,6 @@ export const LATER_FLAGS: readonly Later[] = [
 ];
 
 export const LATER_COMMANDS: readonly string[] = [
-  "worker",
   "cluster",
   "status",
   "log",
@@ -60,7 +59,7 @@ export function addLaterCommands(program: Command): void {
       .allowUnknownOption()
       .helpOption(false)
       .action(() => {
-        throw wrongUsage(`Cannot run "manyhands ${name}" yet: this version has "manyhands map" alone`);
+        throw wrongUsage(`Cannot run "manyhands ${name}" yet: this version has "manyhands map" and "manyhands worker"`);
       });
   }
 }

@@ -22,6 +22,8 @@ import type { Subject } from "../subject.ts";
 
 export function loading(subject: Subject): void {
   const { traits } = subject;
+  // What another language loads, and how, is its client's business.
+  if (traits.runsJavaScript === false) return;
 
   /** Its first task rejects, every later one too, and the pool closes. */
   async function assertUnavailable(pool: ReturnType<typeof openPool>, file: RegExp, cause: RegExp): Promise<void> {

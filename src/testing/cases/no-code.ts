@@ -43,17 +43,6 @@ export function noCode(subject: Subject): void {
       });
     }
 
-    it("does not take setup and teardown for tasks", async (t) => {
-      const seen = witness(scratch(t));
-      const pool = openPool(t, subject, { module: beside("hooks"), data: { file: seen.file } });
-
-      await rejectionOf(UnknownTaskError, pool.run("setup" as never, 0 as never));
-      await rejectionOf(UnknownTaskError, pool.run("teardown" as never, 0 as never));
-
-      await pool.close();
-      assert.deepEqual(seen.lines(), ["setup", "teardown", "torn down"]);
-    });
-
     it("runs the default export as the task default", async () => {
       const pool = shared();
 
@@ -75,6 +64,20 @@ export function noCode(subject: Subject): void {
         NotSerializableError,
         pool.run("echo", () => "travelled"),
       );
+    });
+
+    // The rest needs modules that tests bring along.
+    if (subject.traits.runsJavaScript === false) return;
+
+    it("does not take setup and teardown for tasks", async (t) => {
+      const seen = witness(scratch(t));
+      const pool = openPool(t, subject, { module: beside("hooks"), data: { file: seen.file } });
+
+      await rejectionOf(UnknownTaskError, pool.run("setup" as never, 0 as never));
+      await rejectionOf(UnknownTaskError, pool.run("teardown" as never, 0 as never));
+
+      await pool.close();
+      assert.deepEqual(seen.lines(), ["setup", "teardown", "torn down"]);
     });
 
     it("never loads a module named by an input", async (t) => {
