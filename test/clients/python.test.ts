@@ -218,7 +218,7 @@ describe("a Python worker runs tasks", () => {
   it("and what is nested too deep for it fails alone", async (t) => {
     const worker = await greeted(t);
     // Too deep for JSON.stringify as well.
-    const deep = "[".repeat(9_000) + "]".repeat(9_000);
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
     worker.sendBytes(`${JSON.stringify(task(50, "echo", 0)).replace(":0,", `:${deep},`)}\n`);
 
     const { error, permanent } = await worker.answer(50);

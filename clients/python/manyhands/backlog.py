@@ -22,46 +22,50 @@ Job = Union[Context, Preparation]
 
 
 class Backlog:
+    # How many threads take from it.
+    hands = 1
+
     def __init__(self) -> None:
         self._ready: Deque[Job] = deque()
-        # One True for each entry of _ready; False ends whoever takes it.
-        self._tokens: "SimpleQueue[bool]" = SimpleQueue()
+        # Wakes one who waits; he wakes the next where there is more to do.
+        self._wakes: "SimpleQueue[None]" = SimpleQueue()
+        self._is_over = False
         # Those that have not begun. Who takes a task out of it has it.
         self._waiting: Dict[int, Context] = {}
         self._open: Dict[int, Context] = {}
         self._is_draining = False
         self._parking = threading.Lock()
 
-    def add(self, context: Context) -> None:
-        self._open[context._id] = context
-        self._waiting[context._id] = context
-        self._ready.append(context)
-        self._tokens.put(True)
+    def add(self, contexts: List[Context]) -> None:
+        by_id = {context._id: context for context in contexts}
+        self._open.update(by_id)
+        self._waiting.update(by_id)
+        self._ready.extend(contexts)
+        self._wake()
 
     def prepare(self, item: Any) -> None:
         self._ready.append(Preparation(item))
-        self._tokens.put(True)
+        self._wake()
 
     def take(self, before_waiting: Callable[[], None]) -> Optional[Job]:
         """The next to begin, or a stream that may go on. None when it is over."""
         while True:
-            if not self._ready:
+            try:
+                job = self._ready.popleft()
+            except IndexError:
                 before_waiting()
-            if not self._tokens.get():
-                # For the next one who asks.
-                self._tokens.put(False)
-                return None
-            job = self._ready.popleft()
+                if self._is_over:
+                    self._wake()
+                    return None
+                self._wakes.get()
+                continue
+            if self.hands > 1 and self._ready:
+                self._wake()
             if isinstance(job, Preparation) or job._iterator is not None:
                 return job
             # One that was given back has left its place behind.
             if self._waiting.pop(job._id, None) is not None:
                 return job
-
-    @property
-    def is_empty(self) -> bool:
-        """Nobody waits to begin."""
-        return not self._ready
 
     def recall(self, ids: Iterable[int]) -> List[int]:
         """Those that will not begin here."""
@@ -97,13 +101,13 @@ class Backlog:
     def answered(self, id: int) -> None:
         self._open.pop(id, None)
         if self._is_draining and not self._open:
-            self._tokens.put(False)
+            self._end()
 
     def drain(self) -> None:
         """Nothing more will be added: over when all are answered."""
         self._is_draining = True
         if not self._open:
-            self._tokens.put(False)
+            self._end()
 
     def _unpark(self, context: Context) -> None:
         with self._parking:
@@ -112,4 +116,13 @@ class Backlog:
             context._is_parked = False
         # It has begun long ago: before those that wait.
         self._ready.appendleft(context)
-        self._tokens.put(True)
+        self._wake()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # A wake that nobody has taken yet is taken after this, by one who then sees what is new.
+        if self._wakes.empty():
+            self._wakes.put(None)

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import threading
-from typing import Any, Dict, NoReturn
+from typing import Any, Callable, Dict, List, NoReturn
 
 from .backlog import Backlog
 from .channel import Channel
@@ -44,17 +44,30 @@ class Intake:
             chunk = os.read(self._descriptor, _CHUNK)
             if not chunk:
                 break
-            line = ""
             try:
-                for line in lines.push(chunk):
-                    if line:
-                        self._read_line(line)
-            except Exception as error:
-                begin = line[:80] if line else repr(chunk[:80])
-                complain("Cannot read a message of the pool: %s: it begins with %s" % (error, begin))
+                text = lines.push(chunk)
+            except UnicodeDecodeError as error:
+                complain(error, repr(chunk[:80]))
+            if text:
+                self._read_lines(text)
         if not self._is_draining:
             # Nobody waits for what it does.
             os._exit(0)
+
+    def _read_lines(self, text: str) -> None:
+        try:
+            # Messages hold no line feed: all at once takes less time than one by one.
+            messages = from_json("[%s]" % text.replace("\n", ","))
+        except ValueError:
+            for line in text.split("\n"):
+                if line.strip():
+                    self._read_line(line)
+            return
+        if all(type(message) is dict and message.get("type") == "task" for message in messages):
+            self._guard(self._take_tasks, messages)
+        else:
+            for message in messages:
+                self._guard(self._take, message)
 
     def _read_line(self, line: str) -> None:
         try:
@@ -62,23 +75,37 @@ class Intake:
         except TooDeep as error:
             begin = _TASK.match(line)
             if begin is None:
-                raise
+                complain(error, line)
             failure = error_object(ValueError("Cannot read the input: %s" % error))
             self._say('{"type":"error","id":%s,"error":%s,"permanent":true}' % (begin.group(1), to_json(failure)))
+        except ValueError as error:
+            complain(error, line)
         else:
-            self._take(message)
+            self._guard(self._take, message)
+
+    def _guard(self, take: Callable[[Any], None], message: Any) -> None:
+        try:
+            take(message)
+        except Exception as error:
+            complain(error, repr(message))
+
+    def _take_tasks(self, messages: List[Message]) -> None:
+        contexts = []
+        for message in messages:
+            if type(message["id"]) is not int or type(message["name"]) is not str:
+                raise ValueError("its id or name is none")
+            context = Context(message, self._worker_id, self._channel)
+            if "stream" in message:
+                context._granted = message["stream"]
+            contexts.append(context)
+        self._backlog.add(contexts)
 
     def _take(self, message: Message) -> None:
         if not isinstance(message, dict):
             raise ValueError("it is no object")
         kind = message.get("type")
         if kind == "task":
-            if type(message["id"]) is not int or type(message["name"]) is not str:
-                raise ValueError("its id or name is none")
-            context = Context(message, self._worker_id, self._channel)
-            if "stream" in message:
-                context._granted = message["stream"]
-            self._backlog.add(context)
+            self._take_tasks([message])
         elif kind == "ping":
             self._say('{"type":"pong"}')
         elif kind == "recall":
@@ -107,9 +134,10 @@ class Intake:
         self._channel.flush()
 
 
-def complain(text: str) -> NoReturn:
+def complain(error: Exception, message: str) -> NoReturn:
     """Who is sent what it cannot understand may have missed a task: its tasks go elsewhere."""
     try:
+        text = "Cannot read a message of the pool: %s: it begins with %s" % (error, message[:80])
         sys.stderr.write("manyhands: %s\n" % text)
         sys.stderr.flush()
     finally:

@@ -81,6 +81,7 @@ class Worker:
             self.fail(error)
         answer = {"type": "hello", "protocol": PROTOCOL, "concurrency": hands, "tasks": list(calls), "features": FEATURES}
         self._channel.tell(to_json(answer))
+        self._backlog.hands = hands
         prepare = prepare or hook(tasks, "prepare")
         runner = self._runner = Runner(calls, hands, self._backlog, self._channel, prepare, self._stray)
         for _ in range(hands - 1):
