@@ -8,12 +8,16 @@ import { join } from "node:path";
 const MOST_IN_MEMORY = 64 * 1024;
 const PIECE = 64 * 1024;
 
+/** Asking for it takes some thirty system calls. */
+let folder: string | undefined;
+
 let count = 0;
 
 /** An empty file without a name, open for appending and reading. */
 export function openNameless(): number {
+  folder ??= tmpdir();
   for (;;) {
-    const path = join(tmpdir(), `manyhands-${process.pid}-${process.hrtime.bigint()}-${count++}`);
+    const path = join(folder, `manyhands-${process.pid}-${process.hrtime.bigint()}-${count++}`);
     try {
       // It must be new: in a folder for everybody another's file, or a link to one, could wait there.
       const fd = openSync(path, "ax+", 0o600);

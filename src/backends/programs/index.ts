@@ -5,11 +5,13 @@ import { HELLO, PROTOCOL_VERSION, type WorkerRequest } from "../../protocol/mess
 import { environment, positiveWholeNumber, readOptions } from "../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../backend.ts";
 import { planOf } from "../module-options.ts";
-import { Slot } from "./slot.ts";
+import { findProgram } from "./find-program.ts";
+import { Slot, type Surroundings } from "./slot.ts";
 import { Watcher } from "./watcher.ts";
 
 export { type Argument, type Piece, SLOT } from "./argument.ts";
 export type { Output } from "./capture.ts";
+export { findProgram, isExecutable } from "./find-program.ts";
 export type { Program } from "./program.ts";
 export type { Ended } from "./running.ts";
 
@@ -65,7 +67,8 @@ class ProgramsBackend implements Backend {
   readonly plan: Plan;
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #slots = new Map<number, Slot>();
-  #watcher: Watcher | undefined;
+  readonly #paths = new Map<string, string>();
+  #surroundings: Surroundings | undefined;
   #host: BackendHost | undefined;
 
   constructor(plan: Plan, env: Readonly<Record<string, string | undefined>>) {
@@ -79,8 +82,8 @@ class ProgramsBackend implements Backend {
   }
 
   start(worker: number): WorkerFacts {
-    this.#watcher ??= new Watcher();
-    const slot = new Slot(this.#freeNumber(), this.#env, this.#watcher, {
+    this.#surroundings ??= { env: this.#env, watcher: new Watcher(), locate: (program) => this.#locate(program) };
+    const slot = new Slot(this.#freeNumber(), this.#surroundings, {
       reply: (reply) => this.#host?.reply(worker, reply),
       down: (loss) => this.#down(worker, loss),
     });
@@ -111,7 +114,18 @@ class ProgramsBackend implements Backend {
 
   async close(): Promise<void> {
     this.#host = undefined;
-    await this.#watcher?.close();
+    await this.#surroundings?.watcher.close();
+  }
+
+  /** Looked for once, as shells do: the system tries every folder of PATH, at each start. */
+  #locate(program: string): string {
+    let path = this.#paths.get(program);
+    if (path === undefined) {
+      const found = findProgram(program, this.#env["PATH"]);
+      path = found.kind === "program" ? found.path : program;
+      this.#paths.set(program, path);
+    }
+    return path;
   }
 
   #freeNumber(): number {

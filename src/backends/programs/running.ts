@@ -4,9 +4,11 @@ import { closeSync, writeSync } from "node:fs";
 import { Output, openNameless } from "./capture.ts";
 
 export interface Start {
+  /** Where the program is; or its name, to be looked for. */
+  readonly file: string;
   /** The number of the slot that runs it. */
   readonly slot: number;
-  /** The program, and what it is given. */
+  /** The program as it was called, and what it is given. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What it reads on its standard input; undefined for nothing. */
@@ -123,10 +125,10 @@ export class Running {
   }
 }
 
-function launch({ words, env }: Start, stdio: readonly (number | "ignore")[]): ChildProcess {
-  const [file = "", ...args] = words;
+function launch({ file, words, env }: Start, stdio: readonly (number | "ignore")[]): ChildProcess {
+  const [argv0 = "", ...args] = words;
   // Node reads options through their prototype.
-  const options = { __proto__: null, env, stdio: [...stdio], detached: true };
+  const options = { __proto__: null, argv0, env, stdio: [...stdio], detached: true };
   return spawn(file, args, options);
 }
 

@@ -28,6 +28,14 @@ export interface SlotListener {
   down(loss: WorkerLoss): void;
 }
 
+/** What all slots have in common. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly watcher: Watcher;
+  /** Where a program is; its name where it is not found. */
+  locate(program: string): string;
+}
+
 interface Job {
   readonly ticket: number;
   readonly id: TaskId;
@@ -39,22 +47,15 @@ interface Job {
 export class Slot {
   /** From 1; one that is free again goes to the next worker. */
   readonly number: number;
-  readonly #env: Readonly<Record<string, string | undefined>>;
-  readonly #watcher: Watcher;
+  readonly #surroundings: Surroundings;
   readonly #listener: SlotListener;
   #job: Job | undefined;
   #isStopping = false;
   #isKilled = false;
 
-  constructor(
-    number: number,
-    env: Readonly<Record<string, string | undefined>>,
-    watcher: Watcher,
-    listener: SlotListener,
-  ) {
+  constructor(number: number, surroundings: Surroundings, listener: SlotListener) {
     this.number = number;
-    this.#env = env;
-    this.#watcher = watcher;
+    this.#surroundings = surroundings;
     this.#listener = listener;
   }
 
@@ -103,13 +104,18 @@ export class Slot {
       const { argv, env, stdin } = readProgram(input);
       program = nameOf(argv, this.number);
       const words = toWords(argv, this.number);
-      const start = { slot: this.number, words, env: env === undefined ? this.#env : { ...this.#env, ...env }, stdin };
-      const running = new Running(start, {
-        ended: (ended) => this.#ended(ended),
-        failed: (error) => this.#failed(ticket, 0, startError(program, error), THROWN),
-      });
+      const { env: usual, locate } = this.#surroundings;
+      const [name = ""] = words;
+      const where = env === undefined ? { file: locate(name), env: usual } : { file: name, env: { ...usual, ...env } };
+      const running = new Running(
+        { slot: this.number, words, stdin, ...where },
+        {
+          ended: (ended) => this.#ended(ended),
+          failed: (error) => this.#failed(ticket, 0, startError(program, error), THROWN),
+        },
+      );
       this.#job = { ticket, id, program, running, isAborted: false };
-      if (running.pid !== undefined) this.#watcher.note(this.number, running.pid);
+      if (running.pid !== undefined) this.#surroundings.watcher.note(this.number, running.pid);
     } catch (error) {
       // Not within the call that sends it.
       queueMicrotask(() => this.#failed(ticket, 0, program === "" ? error : startError(program, error), PERMANENT));
@@ -125,8 +131,7 @@ export class Slot {
     // Nobody waits for the answer any more.
     if (job.isAborted || this.#isKilled) stdout.close();
     const error = errorOf(job.program, ended);
-    if (this.#isKilled)
-      this.#leave(() => this.#down({ signal: "SIGKILL", hasBegun: (ticket) => ticket === job.ticket }));
+    if (this.#isKilled) this.#leave(() => {}, { signal: "SIGKILL", hasBegun: (ticket) => ticket === job.ticket });
     else if (error !== undefined) this.#failed(job.ticket, micros, error, THROWN);
     else this.#leave(() => this.#listener.reply([[job.ticket], [micros], [ended], 0]));
   }
@@ -136,11 +141,14 @@ export class Slot {
   }
 
   /** The program is over: says so, which may start the next one at once. */
-  #leave(say: () => void): void {
+  #leave(say: () => void, loss: WorkerLoss = {}): void {
     this.#job = undefined;
     say();
-    if (this.#job === undefined) this.#watcher.note(this.number, 0);
-    if (this.#isStopping && this.#job === undefined) this.#down({});
+    // The pool sends in a microtask. Where that starts the next program, its group is all that the watcher has to know.
+    queueMicrotask(() => {
+      if (this.#job === undefined) this.#surroundings.watcher.note(this.number, 0);
+    });
+    if (this.#isStopping || this.#isKilled) this.#down(loss);
   }
 
   /** What it wrote on stderr, whole, with its last line ended. */

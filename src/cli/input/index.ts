@@ -1,5 +1,5 @@
 // All of a run's input as one sequence of items, read no faster than it is taken.
-import { type Header, readCsv } from "./csv.ts";
+import type { Header } from "./csv.ts";
 import { group } from "./group.ts";
 import type { Draft, Item } from "./item.ts";
 import { readJson } from "./json.ts";
@@ -89,13 +89,24 @@ function readSource(
     case "nul":
       return readNul(name, chunks, takesBytes);
     case "csv":
-      return readCsv(name, chunks, ",", header);
+      return readRows(name, chunks, ",", header);
     case "tsv":
-      return readCsv(name, chunks, "\t", header);
+      return readRows(name, chunks, "\t", header);
     case "ndjson":
     case "json":
       return readNdjson(name, chunks);
   }
+}
+
+/** The parser is loaded when it is needed. */
+async function* readRows(
+  name: string,
+  chunks: AsyncIterable<Buffer>,
+  separator: "," | "\t",
+  header: Header,
+): AsyncGenerator<readonly Draft[]> {
+  const { readCsv } = await import("./csv.ts");
+  yield* readCsv(name, chunks, separator, header);
 }
 
 async function* numbered(batches: AsyncIterable<readonly Draft[]>): AsyncGenerator<readonly Item[]> {

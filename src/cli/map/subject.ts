@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findShell, requireProgram } from "../command/find-program.ts";
+import { findShell, requireProgram } from "../command/required-program.ts";
 import { programTemplate, shellTemplate, type Template } from "../command/template.ts";
 import { messageOf, wrongUsage } from "../complaint.ts";
 import type { InputFormat } from "../input/index.ts";
