@@ -34,6 +34,11 @@ export function fromErrorRecord(record: ErrorRecord): unknown {
   return decode(record, []);
 }
 
+/** JavaScript's own class of that name, or the library's; Error for any other. */
+export function errorClass(name: string): new (message?: string) => Error {
+  return CLASSES.get(name) ?? Error;
+}
+
 function encode(value: unknown, seen: Map<object, number>, depth: number): ErrorRecord {
   if (!isError(value)) return encodeValue(value);
   const known = seen.get(value);
@@ -120,7 +125,7 @@ function decodeError(record: ErrorRecord, made: unknown[]): Error {
 function make(className: string, message: string, name: string): Error {
   if (className === "AggregateError") return new AggregateError([], message);
   if (className === "DOMException") return new DOMException(message, name);
-  return new (CLASSES.get(className) ?? Error)(message);
+  return new (errorClass(className))(message);
 }
 
 /** The nearest built-in class in the chain of prototypes. */

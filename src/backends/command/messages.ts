@@ -15,15 +15,6 @@ export interface PoolHello {
   readonly features: readonly string[];
 }
 
-/** An error as a worker writes it: whatever members it has beside these become properties. */
-export interface PlainError {
-  readonly name?: unknown;
-  readonly message?: unknown;
-  readonly stack?: unknown;
-  readonly cause?: unknown;
-  readonly thrown?: unknown;
-}
-
 /** A message from a worker. It may be anything: each member is looked at before it is used. */
 export interface FromWorker {
   readonly type?: unknown;

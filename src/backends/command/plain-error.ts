@@ -1,18 +1,8 @@
 // Errors of workers in any language, as the records that all backends hand on.
-import { toErrorRecord } from "../../protocol/error-record.ts";
+import { errorClass, toErrorRecord } from "../../protocol/error-record.ts";
 import { type ErrorRecord, NOT_SERIALIZABLE, PERMANENT, THROWN, UNKNOWN_TASK } from "../../protocol/messages.ts";
-import { PermanentError } from "../../protocol/throwables.ts";
 
 const MAX_DEPTH = 16;
-const CLASSES: ReadonlyMap<string, new (message?: string) => Error> = new Map<string, new (message?: string) => Error>([
-  ["TypeError", TypeError],
-  ["RangeError", RangeError],
-  ["SyntaxError", SyntaxError],
-  ["ReferenceError", ReferenceError],
-  ["EvalError", EvalError],
-  ["URIError", URIError],
-  ["PermanentError", PermanentError],
-]);
 const KNOWN = new Set(["name", "message", "stack", "cause", "errors"]);
 const MAX_ERRORS = 100;
 
@@ -37,7 +27,7 @@ function thrownBy(written: unknown, depth: number): unknown {
   const message = typeof members["message"] === "string" ? members["message"] : shown(members["message"]);
   const error = Array.isArray(members["errors"])
     ? new AggregateError(aggregated(members["errors"], depth), message)
-    : new (CLASSES.get(name) ?? Error)(message);
+    : new (errorClass(name))(message);
   define(error, "stack", typeof members["stack"] === "string" ? members["stack"] : `${name}: ${message}`);
   if (error.name !== name) define(error, "name", name);
   for (const key of Object.keys(members)) {

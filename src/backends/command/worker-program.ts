@@ -7,7 +7,7 @@ import type { TaskId } from "../../protocol/messages.ts";
 import { ColumnsConversation } from "./columns-conversation.ts";
 import type { Conversation, Listener } from "./conversation.ts";
 import { type Guarded, killGroup, startGuarded } from "./guarded.ts";
-import { CHANNEL_VARIABLE, type FromWorker, STDIO_VERSION, type WorkerHello } from "./messages.ts";
+import { CHANNEL_VARIABLE, type FromWorker, type PoolHello, STDIO_VERSION, type WorkerHello } from "./messages.ts";
 import { PlainConversation } from "./plain-conversation.ts";
 import { recordOf } from "./plain-error.ts";
 
@@ -75,7 +75,7 @@ export class WorkerProgram {
     this.pid = this.#guarded.process.pid;
     this.#listen();
     const { workerId, concurrency, data } = settings;
-    const hello = {
+    const hello: PoolHello = {
       type: "hello",
       protocol: STDIO_VERSION,
       workerId,
