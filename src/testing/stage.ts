@@ -18,13 +18,39 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Pool, type PoolEvents, type PoolOptions, type Task } from "../index.ts";
 import type { Subject, SubjectOptions } from "./subject.ts";
-import type * as tasks from "./tasks.ts";
+import * as suiteTasks from "./tasks.ts";
 
-export type Tasks = typeof tasks;
+export type Tasks = typeof suiteTasks;
 
-/** A test: fails when it has not ended after 30 seconds. */
+/** What the test under way needs, and the subject's workers lack. */
+let lack: Lack | undefined;
+
+/** A test: fails when it has not ended after 30 seconds. One that needs what the workers lack is skipped, and says what that is. */
 export function it(name: string, body: (t: runner.TestContext) => Promise<void> | void): void {
-  void runner.it(name, { timeout: 30_000 }, body);
+  void runner.it(name, { timeout: 30_000 }, async (t) => {
+    lack = undefined;
+    try {
+      await body(t);
+    } catch (error) {
+      // The lack itself, or what a test made of it.
+      if (lack === undefined) throw error;
+    }
+    if (lack !== undefined) t.skip((lack as Lack).message);
+  });
+}
+
+/** The test needs these tasks. */
+export function needs(subject: Subject, ...names: readonly string[]): void {
+  const { tasks } = subject.traits;
+  const missing = names.find((name) => tasks?.includes(name) === false);
+  if (missing !== undefined) throw lacking(`a worker of ${subject.name} has no task "${missing}"`);
+}
+
+class Lack extends Error {}
+
+function lacking(what: string): Lack {
+  lack = new Lack(what);
+  return lack;
 }
 
 /** The module beside the suite, in the form in which the suite itself runs. */
@@ -35,6 +61,26 @@ export function beside(name: string): URL {
 /** The suite's own tasks. */
 export const tasksModule: URL = beside("tasks");
 
+/** A pool that throws when it is asked for a task of the suite that the subject's workers have not. */
+function withTasksOf(subject: Subject, pool: Pool<Tasks>): Pool<Tasks> {
+  const { tasks } = subject.traits;
+  if (tasks === undefined) return pool;
+  return new Proxy(pool, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== "function") return member;
+      return (...given: readonly unknown[]): unknown => {
+        const [name] = given;
+        if (NAMING.has(String(key)) && Object.hasOwn(suiteTasks, String(name))) needs(subject, String(name));
+        return Reflect.apply(member, target, given);
+      };
+    },
+  });
+}
+
+/** Methods of a pool whose first argument is a task's name. */
+const NAMING = new Set(["run", "runAll", "map", "imap", "stream", "broadcast"]);
+
 export interface StageOptions extends SubjectOptions {
   /** Default: the suite's own tasks. */
   readonly module?: URL;
@@ -44,10 +90,12 @@ export interface StageOptions extends SubjectOptions {
 /** A pool over the subject, of one worker if nothing is said, terminated after the test. */
 export function openPool(t: runner.TestContext, subject: Subject, options: StageOptions = {}): Pool<Tasks> {
   const { module = tasksModule, pool: poolOptions, ...backendOptions } = options;
+  if ((options.concurrency ?? 1) > 1 && subject.traits.takesSeveral === false)
+    throw lacking(`a worker of ${subject.name} takes one task at a time`);
   const backend = subject.open(module, subject.traits.startsWorkers ? { size: 1, ...backendOptions } : backendOptions);
   const pool = new Pool<Tasks>(backend, poolOptions);
   t.after(() => pool.terminate());
-  return pool;
+  return withTasksOf(subject, pool);
 }
 
 /** One pool for all tests of a `describe`, for those that leave it as they found it. */
@@ -55,8 +103,9 @@ export function sharedPool(subject: Subject, options: SubjectOptions = {}): () =
   let pool: Pool<Tasks> | undefined;
   runner.after(() => pool?.terminate());
   return () => {
-    pool ??= new Pool<Tasks>(
-      subject.open(tasksModule, subject.traits.startsWorkers ? { size: 1, ...options } : options),
+    pool ??= withTasksOf(
+      subject,
+      new Pool<Tasks>(subject.open(tasksModule, subject.traits.startsWorkers ? { size: 1, ...options } : options)),
     );
     return pool;
   };

@@ -55,6 +55,12 @@ export interface SubjectTraits {
   readonly startsWorkers: boolean;
   /** Workers run JavaScript: the modules that tests write, its own classes of errors, its promises. Default: true */
   readonly runsJavaScript?: boolean;
+  /** The tasks of the suite that its workers have; a test that needs another one is skipped, and says so. Default: all */
+  readonly tasks?: readonly string[];
+  /** A worker runs several tasks at once where it is asked to. Default: true */
+  readonly takesSeveral?: boolean;
+  /** Fast enough for tens of thousands of tasks in a test. Default: true */
+  readonly isFast?: boolean;
   /** What a task prints arrives as `output` events. */
   readonly capturesOutput: boolean;
   /** `resourceLimits.maxOldGenerationSizeMb` bounds a worker's heap. */

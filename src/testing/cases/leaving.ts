@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { program } from "../programs/program.ts";
-import { closedGate, isAlive, it, scratch, until } from "../stage.ts";
+import { closedGate, isAlive, it, needs, scratch, until } from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function leaving(subject: Subject): void {
@@ -12,6 +12,7 @@ export function leaving(subject: Subject): void {
   describe("law 9: nothing is left", () => {
     for (const how of ["close", "terminate"]) {
       it(`after ${how}: no child, no thread, no timer, no listener`, async (t) => {
+        needs(subject, "countAtOnceForEver", "double", "hold", "spin");
         const { code, told, stderr } = await program(t, subject, "closes", how).ended;
 
         const [seen] = told as { failed: boolean; alive: number[]; before: unknown; after: unknown }[];
@@ -72,6 +73,7 @@ export function leaving(subject: Subject): void {
         ["spin", "are in a busy loop"],
       ] as const) {
         it(`workers that ${what} die with a parent that gets SIGKILL`, async (t) => {
+          needs(subject, name);
           const running = program(t, subject, "runs-for-ever", name);
           const pids = (await running.next()) as number[];
           assert.equal(pids.length, 2);

@@ -16,6 +16,7 @@ import {
   closedGate,
   type ErrorClass,
   it,
+  needs,
   openPool,
   range,
   rejectionOf,
@@ -142,6 +143,7 @@ export function settling(subject: Subject): void {
     it(`whatever is done to it, in random order (seed ${seeded})`, async (t) => {
       const dice = random(seeded);
       const directory = scratch(t);
+      needs(subject, "echo", "failIfOdd", "hold", "obey", "exit");
       const pool = openPool(t, subject, { size: 3, pool: { abortGraceMs: 10 } });
       const times = settlements(pool);
       const wanted: Promise<void>[] = [];
