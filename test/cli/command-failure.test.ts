@@ -278,12 +278,13 @@ describe("--halt", { concurrency: 2 }, () => {
 
 describe("the end of the run", { concurrency: 2 }, () => {
   it("by Ctrl-C lets programs finish, which the terminal's signal does not reach", async () => {
+    const [began, gate, said] = [path("began"), path("gate"), path("int")];
+    const wait = (what: string) => `until ${what}; do sleep 0.02; done`;
     const { stdout } = await bash(
-      `set -m; (printf '0.7\\n'; cat) | manyhands map -j 1 -c 'echo began >&2; sleep {}; echo {}' 2> '${path("int")}' & pid=$!
-       until grep -q began '${path("int")}' 2>/dev/null || [ $((n += 1)) -gt 40 ]; do sleep 0.02; done
-       kill -INT -$pid; wait $pid; echo "status $?"`,
+      `set -m; (echo x; exec sleep 40) | manyhands map -j 1 -c 'touch ${began}; ${wait(`[ -e ${gate} ]`)}; echo {}' 2> ${said} & pid=$!
+       ${wait(`[ -e ${began} ]`)}; kill -INT -$pid; ${wait(`grep -q stopping ${said}`)}; touch ${gate}; wait $pid; echo "status $?"`,
     );
-    assert.equal(stdout, "0.7\nstatus 130\n", readFileSync(path("int"), "utf8"));
+    assert.equal(stdout, "x\nstatus 130\n", readFileSync(said, "utf8"));
   });
   for (const [signal, status] of [
     ["SIGTERM", 143],
@@ -321,6 +322,18 @@ describe("the end of the run", { concurrency: 2 }, () => {
     running.child.kill("SIGKILL");
     assert.equal((await running.ended).signal, "SIGKILL");
     for (const pid of found) await gone(pid);
+  });
+  it("does not come by a program that kills what started it", async () => {
+    const { status, lines, stderr } = await manyhands([
+      ...shell("case {} in kill) kill -9 $PPID;; *) echo {};; esac", "-j", "1", "-k"),
+      ":::",
+      "a",
+      "kill",
+      "b",
+      "c",
+    ]);
+    assert.deepEqual([status, lines], [1, ["a", "b", "c"]], stderr);
+    assert.match(stderr, /1 × ERR_WORKER_LOST: /);
   });
   it("leaves alone what had ended long before", async () => {
     const pids = file("pids-left", "");

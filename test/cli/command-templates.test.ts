@@ -244,7 +244,7 @@ describe("input of bytes", { concurrency: 2 }, () => {
   });
   it("that failed is written to --failed as it was", async () => {
     const failed = file("failed", "");
-    await manyhands(["map", "-0", "-q", "--failed", failed, "--", "false"], { input });
+    await manyhands(["map", "-0", "-q", "-k", "--failed", failed, "--", "false"], { input });
     assert.deepEqual(readFileSync(failed), input);
   });
   it("is shown by --dry-run as a shell would read it back", async () => {

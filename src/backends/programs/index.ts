@@ -6,14 +6,14 @@ import { environment, positiveWholeNumber, readOptions } from "../../protocol/op
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../backend.ts";
 import { planOf } from "../module-options.ts";
 import { findProgram } from "./find-program.ts";
+import { Launcher } from "./launcher.ts";
 import { Slot, type Surroundings } from "./slot.ts";
-import { Watcher } from "./watcher.ts";
 
 export { type Argument, type Piece, SLOT } from "./argument.ts";
-export type { Output } from "./capture.ts";
+export type { Ended } from "./ended.ts";
 export { findProgram, isExecutable } from "./find-program.ts";
+export type { Output } from "./output.ts";
 export type { Program } from "./program.ts";
-export type { Ended } from "./running.ts";
 
 export interface ProgramsOptions {
   /** How many programs run at once, default the machine's available parallelism. */
@@ -55,7 +55,7 @@ const TRAITS: Traits = {
   copiesEach: true,
   sharesMemory: false,
   transfers: false,
-  losesWorkers: false,
+  losesWorkers: true,
   isolatesCrashes: true,
   capturesOutput: true,
 };
@@ -82,8 +82,7 @@ class ProgramsBackend implements Backend {
   }
 
   start(worker: number): WorkerFacts {
-    this.#surroundings ??= { env: this.#env, watcher: new Watcher(), locate: (program) => this.#locate(program) };
-    const slot = new Slot(this.#freeNumber(), this.#surroundings, {
+    const slot = new Slot(this.#freeNumber(), this.#surround(), {
       reply: (reply) => this.#host?.reply(worker, reply),
       down: (loss) => this.#down(worker, loss),
     });
@@ -114,7 +113,7 @@ class ProgramsBackend implements Backend {
 
   async close(): Promise<void> {
     this.#host = undefined;
-    await this.#surroundings?.watcher.close();
+    await this.#surroundings?.launcher.close();
   }
 
   /** Looked for once, as shells do: the system tries every folder of PATH, at each start. */
@@ -126,6 +125,13 @@ class ProgramsBackend implements Backend {
       this.#paths.set(program, path);
     }
     return path;
+  }
+
+  #surround(): Surroundings {
+    if (this.#surroundings === undefined || this.#surroundings.launcher.isGone) {
+      this.#surroundings = { launcher: new Launcher(this.#env), locate: (program) => this.#locate(program) };
+    }
+    return this.#surroundings;
   }
 
   #freeNumber(): number {

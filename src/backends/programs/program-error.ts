@@ -1,4 +1,4 @@
-import type { Ended } from "./running.ts";
+import type { Ended } from "./ended.ts";
 
 /** A program that did not exit with 0. */
 export class ProgramError extends Error {
@@ -39,7 +39,7 @@ const REASONS: Readonly<Record<string, string>> = {
   E2BIG: "its arguments are too long",
 };
 
-export function startError(program: string, cause: unknown): ProgramError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new ProgramError(`Cannot run "${program}": ${REASONS[code ?? ""] ?? message}`, code ?? "ERR_PROGRAM");
+/** @param code what the system says, with a message for what is not known here */
+export function startError(program: string, code: string, message: string): ProgramError {
+  return new ProgramError(`Cannot run "${program}": ${REASONS[code] ?? message}`, code);
 }

@@ -17,11 +17,12 @@ import {
 import { unpack } from "../../protocol/packing.ts";
 import type { WorkerLoss } from "../backend.ts";
 import { nameOf, toWords } from "./argument.ts";
-import type { Output } from "./capture.ts";
-import { readProgram } from "./program.ts";
+import { endedOf } from "./ended.ts";
+import type { Launcher } from "./launcher.ts";
+import type { LauncherReply, RunMessage } from "./messages.ts";
+import type { Output } from "./output.ts";
+import { type Program, readProgram } from "./program.ts";
 import { errorOf, startError } from "./program-error.ts";
-import { type Ended, Running } from "./running.ts";
-import type { Watcher } from "./watcher.ts";
 
 export interface SlotListener {
   reply(reply: WorkerReply): void;
@@ -30,8 +31,7 @@ export interface SlotListener {
 
 /** What all slots have in common. */
 export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly watcher: Watcher;
+  readonly launcher: Launcher;
   /** Where a program is; its name where it is not found. */
   locate(program: string): string;
 }
@@ -40,7 +40,6 @@ interface Job {
   readonly ticket: number;
   readonly id: TaskId;
   readonly program: string;
-  readonly running: Running;
   isAborted: boolean;
 }
 
@@ -67,7 +66,7 @@ export class Slot {
       case ABORT:
         if (this.#job?.ticket !== request[1]) return;
         this.#job.isAborted = true;
-        this.#job.running.abort();
+        this.#surroundings.launcher.signal(this.number, "SIGTERM");
         break;
       case DRAIN:
         this.stop();
@@ -80,14 +79,14 @@ export class Slot {
   /** Ends once nothing runs. */
   stop(): void {
     this.#isStopping = true;
-    if (this.#job === undefined) this.#down({});
+    if (this.#job === undefined) this.#listener.down({});
   }
 
   /** Ends what runs, and then itself. */
   kill(): void {
     this.#isKilled = true;
-    if (this.#job === undefined) this.#down({});
-    else this.#job.running.kill();
+    if (this.#job === undefined) this.#listener.down({});
+    else this.#surroundings.launcher.signal(this.number, "SIGKILL");
   }
 
   #run([, , tickets, ids, inputs, extras]: RunRequest): void {
@@ -99,56 +98,64 @@ export class Slot {
   }
 
   #start(ticket: number, id: TaskId, input: unknown): void {
-    let program = "";
+    let program: Program;
+    let words: readonly string[];
     try {
-      const { argv, env, stdin } = readProgram(input);
-      program = nameOf(argv, this.number);
-      const words = toWords(argv, this.number);
-      const { env: usual, locate } = this.#surroundings;
-      const [name = ""] = words;
-      const where = env === undefined ? { file: locate(name), env: usual } : { file: name, env: { ...usual, ...env } };
-      const running = new Running(
-        { slot: this.number, words, stdin, ...where },
-        {
-          ended: (ended) => this.#ended(ended),
-          failed: (error) => this.#failed(ticket, 0, startError(program, error), THROWN),
-        },
-      );
-      this.#job = { ticket, id, program, running, isAborted: false };
-      if (running.pid !== undefined) this.#surroundings.watcher.note(this.number, running.pid);
+      program = readProgram(input);
+      words = toWords(program.argv, this.number);
     } catch (error) {
       // Not within the call that sends it.
-      queueMicrotask(() => this.#failed(ticket, 0, program === "" ? error : startError(program, error), PERMANENT));
+      queueMicrotask(() => this.#failed(ticket, 0, error, PERMANENT));
+      return;
     }
+    const job = { ticket, id, program: nameOf(program.argv, this.number), isAborted: false };
+    this.#job = job;
+    this.#surroundings.launcher.run(this.#request(words, program), {
+      ended: (reply) => this.#ended(job, reply),
+      lost: (cause) => this.#leave(() => {}, { cause, hasBegun: (asked) => asked === ticket }),
+    });
   }
 
-  #ended(ended: Ended): void {
-    const job = this.#job;
-    if (job === undefined) return;
-    this.#pass(job.id, ended.stderr);
+  #request(words: readonly string[], { env, stdin }: Program): RunMessage {
+    const [name = ""] = words;
+    // Another PATH may mean another program.
+    const file = env === undefined ? this.#surroundings.locate(name) : name;
+    return [
+      "run",
+      this.number,
+      file,
+      words,
+      env === undefined ? 0 : withNulls(env),
+      stdin === undefined ? 0 : base64(stdin),
+    ];
+  }
+
+  #ended(job: Job, reply: LauncherReply): void {
+    const { ticket } = job;
+    if (reply[0] === "failed") {
+      this.#failed(ticket, 0, startError(job.program, reply[2], reply[3]), THROWN);
+      return;
+    }
+    const { ended, stderr } = endedOf(reply);
+    this.#pass(job.id, stderr);
     const micros = Math.round(ended.runMs * 1000);
-    const { stdout } = ended;
     // Nobody waits for the answer any more.
-    if (job.isAborted || this.#isKilled) stdout.close();
+    if (job.isAborted || this.#isKilled) ended.stdout.close();
     const error = errorOf(job.program, ended);
-    if (this.#isKilled) this.#leave(() => {}, { signal: "SIGKILL", hasBegun: (ticket) => ticket === job.ticket });
-    else if (error !== undefined) this.#failed(job.ticket, micros, error, THROWN);
-    else this.#leave(() => this.#listener.reply([[job.ticket], [micros], [ended], 0]));
+    if (this.#isKilled) this.#leave(() => {}, { signal: "SIGKILL", hasBegun: (asked) => asked === ticket });
+    else if (error !== undefined) this.#failed(ticket, micros, error, THROWN);
+    else this.#leave(() => this.#listener.reply([[ticket], [micros], [ended], 0]));
   }
 
   #failed(ticket: number, micros: number, error: unknown, how: number): void {
     this.#leave(() => this.#listener.reply([[], [], [], [[FAILED, ticket, micros, toErrorRecord(error), how]]]));
   }
 
-  /** The program is over: says so, which may start the next one at once. */
-  #leave(say: () => void, loss: WorkerLoss = {}): void {
+  /** The program is over: says so. */
+  #leave(say: () => void, loss?: WorkerLoss): void {
     this.#job = undefined;
     say();
-    // The pool sends in a microtask. Where that starts the next program, its group is all that the watcher has to know.
-    queueMicrotask(() => {
-      if (this.#job === undefined) this.#surroundings.watcher.note(this.number, 0);
-    });
-    if (this.#isStopping || this.#isKilled) this.#down(loss);
+    if (loss !== undefined || this.#isStopping || this.#isKilled) this.#listener.down(loss ?? {});
   }
 
   /** What it wrote on stderr, whole, with its last line ended. */
@@ -167,8 +174,12 @@ export class Slot {
   #print(id: TaskId, text: string): void {
     this.#listener.reply([[], [], [], [[OUTPUT, id, 2, text]]]);
   }
+}
 
-  #down(loss: WorkerLoss): void {
-    this.#listener.down(loss);
-  }
+function withNulls(env: Readonly<Record<string, string | undefined>>): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? null]));
+}
+
+function base64(content: string | Uint8Array): string {
+  return Buffer.from(content as string).toString("base64");
 }

@@ -1,0 +1,86 @@
+// This process's end of the launcher: sends runs, hands out their ends.
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { LineReader } from "../../protocol/lines.ts";
+import { neighbour } from "../module-options.ts";
+import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV, type RunMessage } from "./messages.ts";
+
+/** A small young generation: a start costs the more the more memory was touched. */
+const NODE_FLAGS = ["--max-semi-space-size=1"];
+
+export interface RunListener {
+  /** Once, unless the launcher is lost. */
+  ended(reply: LauncherReply): void;
+  /** The launcher is gone, and what ran with it. */
+  lost(cause: unknown): void;
+}
+
+export class Launcher {
+  readonly #process: ChildProcess;
+  readonly #listeners = new Map<number, RunListener>();
+  readonly #gone: Promise<void>;
+  #isGone = false;
+
+  /** @param env the environment of the programs */
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    const { NODE_OPTIONS: _, ...own } = process.env;
+    const entry = fileURLToPath(neighbour("entry", import.meta.url));
+    // A session of its own: what the terminal sends to this process's group does not reach it.
+    this.#process = spawn(process.execPath, [...NODE_FLAGS, entry], {
+      detached: true,
+      env: { ...own, [PROGRAMS_ENV]: JSON.stringify(env) },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const { stdin, stdout } = this.#process;
+    // Writing to one that is gone fails; that it is gone is told by its exit.
+    stdin?.on("error", () => {});
+    const replies = new LineReader((line) => this.#receive(JSON.parse(line) as LauncherReply));
+    stdout?.on("data", (bytes: Buffer) => replies.push(bytes));
+    this.#gone = new Promise((resolve) => {
+      const end = (cause?: unknown) => {
+        this.#lost(cause);
+        resolve();
+      };
+      this.#process.once("error", end);
+      this.#process.once("close", (code, signal) => end(new Error(`the launcher ended with ${signal ?? code}`)));
+    });
+    for (const one of [this.#process, stdin, stdout]) (one as { unref?(): void } | null)?.unref?.();
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  run(request: RunMessage, listener: RunListener): void {
+    this.#listeners.set(request[1], listener);
+    this.#send(request);
+  }
+
+  signal(slot: number, signal: "SIGTERM" | "SIGKILL"): void {
+    this.#send(["signal", slot, signal]);
+  }
+
+  /** Ends it; resolves when it is gone. */
+  async close(): Promise<void> {
+    this.#process.stdin?.end();
+    if (!this.#isGone) this.#process.ref();
+    await this.#gone;
+  }
+
+  #send(request: LauncherRequest): void {
+    this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
+  }
+
+  #receive(reply: LauncherReply): void {
+    const listener = this.#listeners.get(reply[1]);
+    this.#listeners.delete(reply[1]);
+    listener?.ended(reply);
+  }
+
+  #lost(cause: unknown): void {
+    this.#isGone = true;
+    const listeners = [...this.#listeners.values()];
+    this.#listeners.clear();
+    for (const listener of listeners) listener.lost(cause);
+  }
+}
