@@ -826,8 +826,10 @@ serve([shout])`,
       t,
       `
 import multiprocessing
-from manyhands import serve
-def child(): print("from the child")
+from manyhands import current, serve
+def child():
+    current().progress("from the child")
+    print("from the child")
 def fork(x):
     print("from the task")
     process = multiprocessing.get_context("fork").Process(target=child)
@@ -843,6 +845,10 @@ serve([fork])`,
     assert.equal(value, 0);
     assert.equal(worker.of(id as number)[0]?.["text"], "from the task\n");
     await worker.until(() => worker.stderr.includes("from the child\n"));
+    assert.deepEqual(
+      worker.messages.filter(({ type }) => type === "progress"),
+      [],
+    );
   });
 });
 
