@@ -205,6 +205,24 @@ describe("--timeout", { concurrency: 2 }, () => {
     assert.match(text, /asked/);
     for (const pid of pidsIn(text)) await gone(pid);
   });
+  it("kills what a program that ended when it was asked has left behind", async () => {
+    const pids = file("pids-left-behind", "");
+    const script = `sh -c 'trap "" TERM; echo pid $$ >> $0; sleep 60; sleep 60' {} & echo pid $$ pid $! >> {}; wait`;
+    const { status } = await manyhands([...shell(script, "-q", "--timeout", "500ms"), ":::", pids]);
+    assert.equal(status, 1);
+    const found = pidsIn(readFileSync(pids, "utf8"));
+    assert.equal(found.length, 3);
+    for (const pid of found) await gone(pid);
+  });
+  it("gives the slot of one that had to be killed to the next, and no other", async () => {
+    const lock = path("lock");
+    const script = `case {} in 0) trap '' TERM; sleep 60; sleep 60;; *) mkdir ${lock}{%} && sleep 0.1 && rmdir ${lock}{%} && echo {%};; esac`;
+    const { status, lines, stderr } = await manyhands(shell(script, "-j", "2", "--timeout", "2s", "--retries", "0"), {
+      input: `first\n0\n${numbers(39)}`,
+    });
+    assert.deepEqual([status, lines.length], [1, 40], stderr);
+    assert.deepEqual([...new Set(lines)].toSorted(), ["1", "2"]);
+  });
   it("leaves the slot to the next item", async () => {
     const { lines } = await manyhands([
       ...shell("sleep {}; echo {} {%}", "-q", "-j", "1", "--timeout", "1s"),

@@ -1,0 +1,100 @@
+// The backend behind `manyhands map -- program`, by itself.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Ended, type Program, programs, SLOT } from "../src/backends/programs/index.ts";
+import { Pool } from "../src/index.ts";
+
+interface Tasks {
+  run(program: Program): Ended;
+}
+
+function textOf({ stdout }: Ended): string {
+  const text = Buffer.concat([...stdout.pieces()]).toString("latin1");
+  stdout.close();
+  return text;
+}
+
+async function run(program: Program, options?: Parameters<typeof programs>[0]): Promise<string> {
+  const pool = new Pool<Tasks>(programs(options));
+  try {
+    return textOf(await pool.run("run", program));
+  } finally {
+    await pool.close();
+  }
+}
+
+describe("a program", { concurrency: 2 }, () => {
+  it("is given arguments, text or bytes, and the number of its slot", async () => {
+    const argv = ["printf", "<%s>", "a b", Buffer.from([0xff, 0x0a]), ["n", SLOT, "-", Buffer.from("ü")]];
+    assert.equal(await run({ argv }, { size: 1 }), "<a b><\xff\n><n1-\xc3\xbc>");
+  });
+  it("reads what it is given, and else nothing", async () => {
+    assert.equal(await run({ argv: ["cat"], stdin: "text ü\n" }), "text \xc3\xbc\n");
+    assert.equal(await run({ argv: ["cat"], stdin: Uint8Array.of(0, 255) }), "\0\xff");
+    const long = "x".repeat(300_000);
+    assert.equal(await run({ argv: ["cat"], stdin: long }), long);
+    assert.equal(await run({ argv: ["cat"] }), "");
+  });
+  it("has the environment of the backend, and changes of its own", async () => {
+    const argv = ["sh", "-c", "echo $A ${B-none} $C"];
+    assert.equal(await run({ argv }, { env: { A: "1", B: undefined } }), "1 none\n");
+    assert.equal(await run({ argv, env: { A: undefined, C: "3" } }, { env: { A: "1", B: "2" } }), "2 3\n");
+    assert.equal(await run({ argv: ["own-tool"], env: { PATH: "/no/such" } }).catch(({ code }) => code), "ENOENT");
+  });
+  it("that fails is an error that tells how it ended and what it wrote", async () => {
+    const pool = new Pool<Tasks>(programs({ size: 1 }));
+    const error = await pool
+      .run("run", { argv: ["sh", "-c", "echo out; echo one >&2; echo two >&2; exit 4"] })
+      .catch((thrown: unknown) => thrown as { ended: Ended } & Record<string, unknown>);
+    assert.ok("code" in error && "ended" in error);
+    assert.deepEqual(
+      [error["name"], error["code"], error["exitCode"], error["signal"], error["stderr"], error["message"]],
+      ["ProgramError", "EXIT_4", 4, undefined, "one\ntwo", "sh exited with 4: two"],
+    );
+    assert.equal(textOf(error["ended"] as Ended), "out\n");
+    await pool.close();
+  });
+  it("must be one", async () => {
+    for (const input of [undefined, {}, { argv: [] }, { argv: "ls" }]) {
+      await assert.rejects(run(input as unknown as Program), /Cannot run a program: expected \{ argv \}/);
+    }
+    await assert.rejects(run({ argv: ["echo", "a\0b"] }), /null bytes/);
+  });
+});
+
+describe("programs", { concurrency: 2 }, () => {
+  it("are mapped over like any task, in the order of the inputs", async () => {
+    const pool = new Pool<Tasks>(programs({ size: 3 }));
+    const inputs = Array.from({ length: 40 }, (_, at) => ({ argv: ["echo", String(at)] }));
+    const ended = await pool.map("run", inputs);
+    assert.deepEqual(
+      ended.map(textOf),
+      inputs.map((_, at) => `${at}\n`),
+    );
+    await pool.close();
+  });
+  it("finish when their slots are taken away, and start in new ones", async () => {
+    const pool = new Pool<Tasks>(programs({ size: 2 }));
+    const running = [1, 2].map((n) => pool.run("run", { argv: ["sh", "-c", `sleep 0.3; echo ${n}`] }));
+    await pool.resize(1);
+    assert.deepEqual((await Promise.all(running)).map(textOf), ["1\n", "2\n"]);
+    assert.equal(pool.workers().length, 1);
+    await pool.resize(2);
+    assert.equal(textOf(await pool.run("run", { argv: ["echo", "3"] })), "3\n");
+    await pool.close();
+  });
+  it("leave nothing of a pool that is closed or terminated", async () => {
+    for (const how of ["close", "terminate"] as const) {
+      const pool = new Pool<Tasks>(programs({ size: 2 }));
+      const pid = Number(textOf(await pool.run("run", { argv: ["sh", "-c", "echo $PPID"] })));
+      const sleeping = how === "terminate" ? pool.run("run", { argv: ["sleep", "60"] }) : Promise.resolve();
+      const ended = sleeping.then(
+        () => "done",
+        () => "ended",
+      );
+      await pool[how]();
+      assert.equal(await ended, how === "close" ? "done" : "ended");
+      assert.throws(() => process.kill(pid, 0), /ESRCH/);
+    }
+  });
+});
