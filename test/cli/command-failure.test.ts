@@ -208,7 +208,7 @@ describe("--timeout", { concurrency: 2 }, () => {
   it("kills what a program that ended when it was asked has left behind", async () => {
     const pids = file("pids-left-behind", "");
     const script = `sh -c 'trap "" TERM; echo pid $$ >> $0; sleep 60; sleep 60' {} & echo pid $$ pid $! >> {}; wait`;
-    const { status } = await manyhands([...shell(script, "-q", "--timeout", "500ms"), ":::", pids]);
+    const { status } = await manyhands([...shell(script, "-q", "--timeout", "2s"), ":::", pids]);
     assert.equal(status, 1);
     const found = pidsIn(readFileSync(pids, "utf8"));
     assert.equal(found.length, 3);
