@@ -50,7 +50,7 @@ export function devNode() {
 /** Runs test files with `node --test` on the given Node, which is also the `node` that the tests find on their PATH. */
 export function runTests(node, args) {
   const path = `${dirname(node)}${delimiter}${process.env.PATH}`;
-  const flags = ["--test", "--test-concurrency=2", "--test-timeout=300000", "--test-reporter=spec"];
+  const flags = ["--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"];
   return run(node, [...flags, ...args], { env: { PATH: path } });
 }
 

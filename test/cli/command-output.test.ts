@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { bash, manyhands, numbers, scratch } from "./program.ts";
+import { bash, manyhands, numbers, scratch, start } from "./program.ts";
 
 const { path, file } = scratch();
 const shell = (script: string, ...flags: readonly string[]) => ["map", "-q", ...flags, "-c", script];
@@ -25,10 +25,16 @@ describe("what a program writes", { concurrency: 2 }, () => {
     }
   });
   it("comes as programs end, and in the order of the input with -k", async () => {
-    const script = "sleep {}; echo {}";
-    const items = [":::", "0.5", "0", "0.2"];
-    assert.deepEqual((await manyhands([...shell(script, "-j", "3"), ...items])).lines, ["0", "0.2", "0.5"]);
-    assert.deepEqual((await manyhands([...shell(script, "-j", "3", "-k"), ...items])).lines, ["0.5", "0", "0.2"]);
+    const gates = ["a", "b", "c"].map(path);
+    const script = "until [ -e {} ]; do sleep 0.02; done; echo {/}";
+    const ordered = manyhands([...shell(script, "-j", "3", "-k"), ":::", ...gates]);
+    const running = start([...shell(script, "-j", "3"), ":::", ...gates]);
+    for (const name of ["b", "c", "a"]) {
+      file(name, "");
+      await running.seen("stdout", new RegExp(`^${name}$`, "m"));
+    }
+    assert.deepEqual((await running.ended).lines, ["b", "c", "a"]);
+    assert.deepEqual((await ordered).lines, ["a", "b", "c"]);
   });
   it("is written where it failed, too, as its program wrote it", async () => {
     const { status, stdout } = await manyhands([...shell("echo {}; exit {}", "-k"), ":::", "0", "3"]);

@@ -1,20 +1,23 @@
 // Values for the tests of the protocol: everything that can be sent, and what has no copy.
+import { inspect } from "node:util";
 import fc from "fast-check";
 
-/** Anything fast-check can think of, prototypes, holes and odd keys included. */
-export const anything: fc.Arbitrary<unknown> = fc.anything({
-  maxDepth: 4,
-  withBigInt: true,
-  withBoxedValues: true,
-  withDate: true,
-  withMap: true,
-  withSet: true,
-  withNullPrototype: true,
-  withSparseArray: true,
-  withTypedArray: true,
-  withUnicodeString: true,
-  key: fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "toString", "0", "length", "toJSON")),
-});
+/** Anything fast-check can think of, prototypes, holes and odd keys included; but for invalid dates, which equal nothing in a set. */
+export const anything: fc.Arbitrary<unknown> = fc
+  .anything({
+    maxDepth: 4,
+    withBigInt: true,
+    withBoxedValues: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withNullPrototype: true,
+    withSparseArray: true,
+    withTypedArray: true,
+    withUnicodeString: true,
+    key: fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "toString", "0", "length", "toJSON")),
+  })
+  .filter((value) => !inspect(value, { depth: Number.POSITIVE_INFINITY }).includes("Invalid Date"));
 
 /** Primitives, and plain objects and lists of them. */
 export const plainData: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown; leaf: unknown }>((tie) => ({

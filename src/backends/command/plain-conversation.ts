@@ -44,6 +44,8 @@ interface Sent {
   /** Values go back one by one. */
   readonly isStream: boolean;
   hasItems: boolean;
+  /** Its reader has left: that it stops is its end, and no failure. */
+  isStopped: boolean;
 }
 
 interface Chunk {
@@ -91,8 +93,13 @@ export class PlainConversation extends Conversation {
       case RUN:
         this.#run(request);
         break;
+      case STOP_STREAM: {
+        const sent = this.#sent.get(this.#idOf.get(request[1]) ?? 0);
+        if (sent !== undefined) sent.isStopped = true;
+        this.#cancel(request[1]);
+        break;
+      }
       case ABORT:
-      case STOP_STREAM:
         this.#cancel(request[1]);
         break;
       case CREDIT: {
@@ -163,6 +170,7 @@ export class PlainConversation extends Conversation {
       chunk,
       isStream: credit !== undefined,
       hasItems: false,
+      isStopped: false,
     });
     if (chunk === undefined) this.#idOf.set(ticket, id);
     const attempt = extras === 0 ? 1 : (extras.attempt ?? 1);
@@ -203,6 +211,8 @@ export class PlainConversation extends Conversation {
   #feed(chunk: Chunk): string {
     // Answers of several hands come in any order, and items are answered in theirs.
     const most = this.hello.features.has("ahead") && this.hello.concurrency === 1 ? ITEMS_AHEAD : 1;
+    // Half at a time, so that lines leave together.
+    if ((chunk.next - chunk.answered) * 2 > most) return "";
     let words = "";
     while (chunk.next < chunk.end && chunk.next - chunk.answered < most) {
       const { extras } = chunk;
@@ -250,7 +260,8 @@ export class PlainConversation extends Conversation {
         this.#failed(id as number, sent, message);
         break;
       case "cancelled":
-        this.#failed(id as number, sent, { error: { name: "AbortError", message: "the task was cancelled" } });
+        if (sent.isStopped) this.#completed(id as number, sent, {});
+        else this.#failed(id as number, sent, { error: { name: "AbortError", message: "the task was cancelled" } });
         break;
       case "busy":
         this.#busy(id as number, sent, numberOf(message, "retryAfterMs", 1_000));

@@ -24,7 +24,10 @@ function thrownBy(written: unknown, depth: number): unknown {
   const members = written as Readonly<Record<string, unknown>>;
   if (Object.hasOwn(members, "thrown") && !Object.hasOwn(members, "message")) return members["thrown"];
   const name = typeof members["name"] === "string" ? members["name"] : "Error";
-  const message = typeof members["message"] === "string" ? members["message"] : shown(members["message"]);
+  const text = typeof members["message"] === "string" ? members["message"] : shown(members["message"]);
+  // The pool says of which task it is.
+  const message =
+    name === "NotSerializableError" ? text.replace(/^Cannot send the result of task "[^"]*": /, "") : text;
   const error = Array.isArray(members["errors"])
     ? new AggregateError(aggregated(members["errors"], depth), message)
     : new (errorClass(name))(message);
