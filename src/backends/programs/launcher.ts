@@ -5,8 +5,8 @@ import { LineReader } from "../../protocol/lines.ts";
 import { neighbour } from "../module-options.ts";
 import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV, type RunMessage } from "./messages.ts";
 
-/** A small young generation: a start costs the more the more memory was touched. */
-const NODE_FLAGS = ["--max-semi-space-size=1"];
+/** Little memory and no other threads: a start costs the more the more there is to copy, and what starts needs the processors. */
+const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=0", "--no-opt"];
 
 export interface RunListener {
   /** Once, unless the launcher is lost. */
