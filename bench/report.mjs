@@ -30,6 +30,10 @@ export function entrantLines(measurement, outcomes) {
 }
 
 /** docs/benchmarks.md. */
+function entrantsOf(results) {
+  return [...new Set([...results.values()].flatMap((outcomes) => [...outcomes.keys()]))];
+}
+
 export function page({ judged, results, machine, versions, rounds }) {
   return `# Benchmarks
 
@@ -50,6 +54,7 @@ Written by \`npm run bench\`. The figures are of one machine; the ratios say mor
   "loop" is the same work in the calling thread. Work of 100 µs is an integer loop, its length set once per run.
 - Every object that is sent is its own: the same object sent twice in one message is cloned once, and would flatter a
   pool that gathers messages.
+- Who took part: ${entrantsOf(results).join(", ")}.
 - Verdicts: *pass*, *below*, or *level*: the reach is "no slower" and the difference is under 5 %, which is noise here.
 
 ## Against the reach
@@ -57,6 +62,8 @@ Written by \`npm run bench\`. The figures are of one machine; the ratios say mor
 | ${COLUMNS.join(" | ")} |
 |${COLUMNS.map(() => "---").join("|")}|
 ${judged.map((figures) => `| ${cells(figures).join(" | ")} |`).join("\n")}
+
+Why some rows are below their reach, and what has been tried, is in [bench/README.md](../bench/README.md#below-the-reach).
 
 ## Everybody's figures
 
