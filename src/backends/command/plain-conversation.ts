@@ -60,6 +60,14 @@ interface Chunk {
   end: number;
 }
 
+/** Items of a chunk that were answered one after another, and are told together. */
+interface Group {
+  readonly chunk: Chunk;
+  readonly first: number;
+  readonly values: unknown[];
+  readonly micros: number[];
+}
+
 export class PlainConversation extends Conversation {
   readonly #json = new JsonValues(types.isProxy);
   /** What the worker has, by the id on the wire, in the order of sending. */
@@ -67,6 +75,7 @@ export class PlainConversation extends Conversation {
   readonly #idOf = new Map<number, number>();
   readonly #chunks = new Map<number, Chunk>();
   readonly #rests = new RestPeriods();
+  #group: Group | undefined;
   #nextId = 1;
   #lastTask: TaskId | undefined;
   #lastAnswerAt = 0;
@@ -285,6 +294,7 @@ export class PlainConversation extends Conversation {
   }
 
   override flush(): void {
+    this.#tellGroup();
     if (this.results > 0) {
       // What came together is not told apart: each has its share of the time since the last answer.
       const now = performance.now();
@@ -312,7 +322,20 @@ export class PlainConversation extends Conversation {
     const now = performance.now();
     const took = micros < 0 ? Math.round((now - this.#lastAnswerAt) * 1_000) : micros;
     this.#lastAnswerAt = now;
-    this.event([CHUNK_ITEMS, chunk.ticket, index, [value], chunk.extras.eachMs === true ? [took] : took]);
+    if (this.#group?.chunk !== chunk) {
+      this.#tellGroup();
+      this.#group = { chunk, first: index, values: [], micros: [] };
+    }
+    this.#group.values.push(value);
+    this.#group.micros.push(took);
+  }
+
+  #tellGroup(): void {
+    if (this.#group === undefined) return;
+    const { chunk, first, values, micros } = this.#group;
+    this.#group = undefined;
+    const all = micros.reduce((sum, one) => sum + one, 0);
+    this.event([CHUNK_ITEMS, chunk.ticket, first, values, chunk.extras.eachMs === true ? micros : all]);
     this.#goOn(chunk);
   }
 
@@ -322,6 +345,7 @@ export class PlainConversation extends Conversation {
   }
 
   #failed(id: number, sent: Sent, message: FromWorker): void {
+    this.#tellGroup();
     this.#rests.over();
     this.#forget(id, sent);
     const micros = Math.round((performance.now() - Math.max(sent.sentAt, this.#lastAnswerAt)) * 1_000);
@@ -354,6 +378,7 @@ export class PlainConversation extends Conversation {
     event: readonly [typeof REFUSED, number, number] | readonly [typeof DEFERRED, number, number | null, number],
     item: readonly [number | null, number],
   ): void {
+    this.#tellGroup();
     this.#forget(id, sent);
     this.#lastAnswerAt = performance.now();
     if (sent.chunk === undefined) this.event(event);
