@@ -32,18 +32,12 @@ export class ColumnText {
   request(request: WorkerRequest): string {
     if (request[0] !== RUN) return `${JSON.stringify(request)}\n`;
     const [, names, tickets, ids, inputs, extras] = request;
-    const values = unpack(inputs);
-    const texts: string[] = [];
-    const missing: number[] = [];
-    for (let at = 0; at < values.length; at++) {
+    const list = listText(unpack(inputs), (value, at) => {
       const extra = extras === 0 ? 0 : extras[at]!;
-      const text =
-        extra !== 0 && extra.isChunk === true ? this.list(values[at] as MaybePacked) : this.#json.text(values[at]);
-      if (text === undefined) missing.push(at);
-      texts.push(text ?? "null");
-    }
+      return extra !== 0 && extra.isChunk === true ? this.list(value as MaybePacked) : this.#json.text(value);
+    });
     const head = `[${RUN},${JSON.stringify(names)},[${tickets.join(",")}],${JSON.stringify(ids)}`;
-    return `${head},${listText(texts, missing)},${extrasText(extras)}]\n`;
+    return `${head},${list},${extrasText(extras)}]\n`;
   }
 
   /** One line. @throws TypeError where a value has no JSON */
@@ -55,14 +49,7 @@ export class ColumnText {
   list(packed: MaybePacked): string {
     if (packed instanceof Int32Array) return `[${packed.join(",")}]`;
     if (!Array.isArray(packed) && !isNumbers(packed)) return this.#json.text(packed)!;
-    const texts: string[] = [];
-    const missing: number[] = [];
-    for (let at = 0; at < packed.length; at++) {
-      const text = this.#json.text(packed[at]);
-      if (text === undefined) missing.push(at);
-      texts.push(text ?? "null");
-    }
-    return listText(texts, missing);
+    return listText(packed, (value) => this.#json.text(value));
   }
 
   #event(event: WorkerEvent): string {
@@ -117,7 +104,14 @@ function listOf(text: unknown): MaybePacked {
   return values;
 }
 
-function listText(texts: readonly string[], missing: readonly number[]): string {
+function listText(values: ArrayLike<unknown>, textOf: (value: unknown, at: number) => string | undefined): string {
+  const texts: string[] = [];
+  const missing: number[] = [];
+  for (let at = 0; at < values.length; at++) {
+    const text = textOf(values[at], at);
+    if (text === undefined) missing.push(at);
+    texts.push(text ?? "null");
+  }
   const list = `[${texts.join(",")}]`;
   return missing.length === 0 ? list : `{"list":${list},"missing":[${missing.join(",")}]}`;
 }

@@ -203,6 +203,7 @@ function describe(value: unknown): string {
   }
 }
 
-function define(error: Error, key: string, value: unknown): void {
+/** A property that is not enumerated, as those of an error are. */
+export function define(error: Error, key: string, value: unknown): void {
   Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false });
 }

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import { CLAIM_BYTES, Claims } from "../protocol/claims.ts";
 import { ColumnText, requestOf } from "../protocol/column-text.ts";
 import { DRAIN, OUTPUT, type WorkerReply } from "../protocol/messages.ts";
+import { CHANNEL_VARIABLE, STDIO_VERSION } from "../protocol/stdio.ts";
 import { setUp } from "./begin.ts";
 import { Channel } from "./channel.ts";
 import { captureOutput } from "./output.ts";
@@ -36,7 +37,7 @@ type Message = readonly unknown[] | { readonly type?: unknown; readonly [member:
  * @param module the functions by name, as a module exports them; or where such a module is
  */
 export function serve(module: object | URL, options: ServeOptions = {}): void {
-  const channel = new Channel(Number(process.env["MANYHANDS_CHANNEL"] ?? 1));
+  const channel = new Channel(Number(process.env[CHANNEL_VARIABLE] ?? 1));
   const shared = new SharedArrayBuffer(CLAIM_BYTES);
   const text = new ColumnText(types.isProxy);
   const port: WorkerPort = {
@@ -82,7 +83,14 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
       else void obey(next as { readonly type?: unknown }, serving);
     };
     const names = [...tasks.tasks.keys()];
-    say({ type: "hello", protocol: 1, tasks: names, concurrency, features: FEATURES, memoryBytes: port.memoryBytes() });
+    say({
+      type: "hello",
+      protocol: STDIO_VERSION,
+      tasks: names,
+      concurrency,
+      features: FEATURES,
+      memoryBytes: port.memoryBytes(),
+    });
     for (const reply of early.splice(0)) port.post(reply);
   }
 

@@ -2,8 +2,8 @@
 import { types } from "node:util";
 import { ColumnText, replyOf } from "../../protocol/column-text.ts";
 import type { TaskId, WorkerRequest } from "../../protocol/messages.ts";
+import type { FromWorker } from "../../protocol/stdio.ts";
 import { Conversation, idsOf, numberOf } from "./conversation.ts";
-import type { FromWorker } from "./messages.ts";
 
 export class ColumnsConversation extends Conversation {
   readonly #text = new ColumnText(types.isProxy);

@@ -12,7 +12,7 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from "../../protocol/messages.ts";
-import type { FromWorker, WorkerHello } from "./messages.ts";
+import type { FromWorker, WorkerHello } from "../../protocol/stdio.ts";
 import { recordOf } from "./plain-error.ts";
 
 /** Who listens to what the worker means. */
@@ -127,7 +127,7 @@ export function idsOf(message: FromWorker, member: string): readonly number[] {
   throw malformed(message, member, "a list of whole numbers");
 }
 
-/** A number, 0 or more; `otherwise` where the member is missing. */
+/** A finite number; `otherwise` where the member is missing. */
 export function numberOf(message: FromWorker, member: string, otherwise: number): number {
   const value = message[member];
   if (value === undefined || value === null) return otherwise;

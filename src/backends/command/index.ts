@@ -347,11 +347,12 @@ class CommandBackend implements Backend {
     }, againMs);
   }
 
-  #gone(worker: number, { exitCode, signal, cause }: ProgramEnd, isForGood = false): void {
+  #gone(worker: number, end: ProgramEnd, isForGood = false): void {
     this.#hands.delete(worker);
+    const { exitCode, signal, cause } = end;
     const isLast = isForGood && this.#lineup.open === 0;
     const why = isLast ? (this.#allReasons() ?? cause) : cause;
-    if (isForGood && !isLast) this.#warn(cause ?? reasonOf({ exitCode, signal, wasReady: false } as ProgramEnd));
+    if (isForGood && !isLast) this.#warn(reasonOf(end));
     this.#host?.workerDown(worker, {
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(signal === undefined ? {} : { signal }),

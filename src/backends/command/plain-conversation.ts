@@ -25,8 +25,8 @@ import {
   type WorkerRequest,
 } from "../../protocol/messages.ts";
 import { type MaybePacked, unpack } from "../../protocol/packing.ts";
+import type { FromWorker } from "../../protocol/stdio.ts";
 import { Conversation, idsOf, numberOf } from "./conversation.ts";
-import type { FromWorker } from "./messages.ts";
 import { kindOf, recordOf } from "./plain-error.ts";
 import { RestPeriods } from "./rest-periods.ts";
 

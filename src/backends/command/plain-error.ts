@@ -1,5 +1,5 @@
 // Errors of workers in any language, as the records that all backends hand on.
-import { errorClass, toErrorRecord } from "../../protocol/error-record.ts";
+import { define, errorClass, toErrorRecord } from "../../protocol/error-record.ts";
 import { type ErrorRecord, NOT_SERIALIZABLE, PERMANENT, THROWN, UNKNOWN_TASK } from "../../protocol/messages.ts";
 
 const MAX_DEPTH = 16;
@@ -48,8 +48,4 @@ function aggregated(errors: readonly unknown[], depth: number): unknown[] {
 
 function shown(value: unknown): string {
   return value === undefined ? "no message" : typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function define(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false });
 }

@@ -4,10 +4,16 @@ import { fromErrorRecord } from "../../protocol/error-record.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { LineReader } from "../../protocol/lines.ts";
 import type { TaskId } from "../../protocol/messages.ts";
+import {
+  CHANNEL_VARIABLE,
+  type FromWorker,
+  type PoolHello,
+  STDIO_VERSION,
+  type WorkerHello,
+} from "../../protocol/stdio.ts";
 import { ColumnsConversation } from "./columns-conversation.ts";
 import type { Conversation, Listener } from "./conversation.ts";
 import { type Guarded, killGroup, startGuarded } from "./guarded.ts";
-import { CHANNEL_VARIABLE, type FromWorker, type PoolHello, STDIO_VERSION, type WorkerHello } from "./messages.ts";
 import { PlainConversation } from "./plain-conversation.ts";
 import { recordOf } from "./plain-error.ts";
 
@@ -276,7 +282,6 @@ function helloOf(message: FromWorker, wanted: number): WorkerHello {
     tasks: tasks as string[],
     concurrency: Math.min(concurrency as number, wanted),
     features: new Set(features as string[]),
-    format: "json",
     memoryBytes: typeof memoryBytes === "number" && memoryBytes > 0 ? memoryBytes : 0,
   };
 }

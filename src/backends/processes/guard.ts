@@ -3,19 +3,17 @@
 import { Socket } from "node:net";
 import { workerData } from "node:worker_threads";
 import { Claims } from "../../protocol/claims.ts";
+import { LineReader } from "../../protocol/lines.ts";
 import type { ControlReply, ControlRequest, GuardStart } from "./control.ts";
 
 const { claims: shared, fd } = workerData as GuardStart;
 const claims = new Claims(shared);
 const control = new Socket({ fd, readable: true, writable: true });
 
-let rest = "";
-control.setEncoding("utf8");
-control.on("data", (text: string) => {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) control.write(`${JSON.stringify(answer(JSON.parse(line) as ControlRequest))}\n`);
+const requests = new LineReader((line) => {
+  control.write(`${JSON.stringify(answer(JSON.parse(line) as ControlRequest))}\n`);
 });
+control.on("data", (bytes: Buffer) => requests.push(bytes));
 // Whatever the process's own thread is doing, nobody waits for it any more.
 control.on("close", () => process.kill(process.pid, "SIGKILL"));
 control.on("error", () => {});

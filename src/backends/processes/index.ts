@@ -10,6 +10,7 @@ import { availableParallelism, hostname } from "node:os";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../protocol/errors.ts";
+import { LineReader } from "../../protocol/lines.ts";
 import { DRAIN, OUTPUT, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
 import { environment, positiveNumber, type Rule, readOptions, texts } from "../../protocol/options.ts";
 import type { WorkerStart } from "../../worker/begin.ts";
@@ -211,11 +212,12 @@ class ProcessesBackend implements Backend {
     // Writing to a child that is gone fails; that it is gone is told by its exit.
     channel.on("error", () => {});
     control.on("error", () => {});
-    forEachLine(control, (line) => {
+    const replies = new LineReader((line) => {
       const reply = JSON.parse(line) as ControlReply;
       if (typeof reply[0] === "number") this.#host?.itemsRecalled(worker, reply[0], reply[1] as number);
       else this.#host?.recalled(worker, reply[0], reply[1] as readonly number[]);
     });
+    control.on("data", (bytes: Buffer) => replies.push(bytes));
     spawned.stdout?.on("data", (data: Buffer) => this.#wrote(worker, 1, data));
     spawned.stderr?.on("data", (data: Buffer) => this.#wrote(worker, 2, data));
     spawned.on("error", (error) => {
@@ -262,14 +264,4 @@ function unref(child: Child): void {
   for (const stream of [child.channel, child.control, child.process.stdout, child.process.stderr]) {
     (stream as { unref?(): void } | null)?.unref?.();
   }
-}
-
-function forEachLine(stream: Duplex, onLine: (line: string) => void): void {
-  let rest = "";
-  stream.setEncoding("utf8");
-  stream.on("data", (text: string) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
-  });
 }

@@ -26,7 +26,6 @@ export interface WorkerHello {
   readonly tasks: readonly string[];
   readonly concurrency: number;
   readonly features: ReadonlySet<string>;
-  readonly format: string;
   /** What it uses; 0 where it does not say. */
   readonly memoryBytes: number;
 }
