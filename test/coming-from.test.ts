@@ -96,7 +96,7 @@ const options: Record<string, readonly string[]> = {
 const members: Record<string, (name: string) => boolean> = {
   pool: (name) => name in main.Pool.prototype,
   task: (name) => name in main.Task.prototype,
-  ctx: (name) => name in new TaskRun({} as never, 0, 0, 1, 0, 0),
+  ctx: (name) => name in new TaskRun({} as never, 0),
 };
 
 describe("docs/coming-from.md", () => {

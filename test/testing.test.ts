@@ -53,6 +53,7 @@ describe("the faulty backend", () => {
     const heard: string[] = [];
     faulty(inner, faults).open({
       reply: (_, [, , values]) => void heard.push((values as readonly unknown[]).map(String).join()),
+      seen: () => void heard.push("seen"),
       recalled: () => void heard.push("recalled"),
       itemsRecalled: () => void heard.push("items recalled"),
       workerDown: () => void heard.push("down"),
@@ -65,10 +66,11 @@ describe("the faulty backend", () => {
     const { say, heard } = rig({ seed: 1 });
 
     say.reply(1, value(1));
+    say.seen(1, value(2));
     say.recalled(1, [], []);
     say.workerDown(1, {});
 
-    assert.deepEqual(heard, ["1", "recalled", "down"]);
+    assert.deepEqual(heard, ["1", "seen", "recalled", "down"]);
   });
 
   it("delays without changing the order", async () => {

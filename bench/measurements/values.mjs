@@ -1,6 +1,6 @@
 // Tasks whose values weigh something.
 import { kilobyteRecords, smallRecords } from "../inputs.mjs";
-import { expect, measureRate, warmUp } from "../load.mjs";
+import { expect, measureRate, repeatFor, WARM_UP_MS, warmUp } from "../load.mjs";
 import { median } from "../stats.mjs";
 
 /** `{ id, name, ok }` in and out, 64 in flight: tasks a second. */
@@ -26,36 +26,32 @@ export async function kilobyteObjects(open, { ms }) {
 /** Bytes there and back, copied both ways: milliseconds. */
 export async function clonedBytes(open, { length, count }) {
   const { run } = await open("echo");
-  const bytes = new Uint8Array(length).fill(7);
-  return {
-    ms: await medianCallMs(
-      count,
-      () => bytes,
-      run,
-      (back) => back.byteLength === length && back[length - 1] === 7,
-    ),
-  };
+  const isRight = (back, size) => back.byteLength === size && back[size - 1] === 7;
+  return { ms: await medianCallMs(count, length, run, isRight) };
 }
 
 /** Bytes moved there, their number sent back: milliseconds. */
 export async function movedBytes(open, { length, count }) {
   const { runMoved } = await open("byteLength");
-  let last;
-  const fresh = () => {
-    last = new Uint8Array(length).fill(7);
-    return last;
-  };
-  return { ms: await medianCallMs(count, fresh, runMoved, (seen) => seen === length && last.byteLength === 0) };
+  const isRight = (seen, size, sent) => seen === size && sent.byteLength === 0;
+  return { ms: await medianCallMs(count, length, runMoved, isRight) };
 }
 
-async function medianCallMs(count, prepare, run, isRight) {
-  const times = [];
-  for (let i = 0; i < count + 5; i++) {
-    const bytes = prepare();
+/** Large enough to take the way of large values, and small enough for the thousands of calls that compile it. */
+const WARM_UP_BYTES = 64 * 1024;
+
+async function medianCallMs(count, length, run, isRight) {
+  const callMs = async (bytes) => {
+    const size = bytes.byteLength;
     const start = performance.now();
     const result = await run(bytes);
-    if (i >= 5) times.push(performance.now() - start);
-    expect(isRight(result), "bytes");
-  }
-  return median(times);
+    const ms = performance.now() - start;
+    expect(isRight(result, size, bytes), "bytes");
+    return ms;
+  };
+  const fresh = (size) => new Uint8Array(size).fill(7);
+  await repeatFor(WARM_UP_MS, () => callMs(fresh(WARM_UP_BYTES)));
+  const times = [];
+  for (let i = 0; i < count + 5; i++) times.push(await callMs(fresh(length)));
+  return median(times.slice(5));
 }

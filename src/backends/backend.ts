@@ -73,6 +73,8 @@ export interface WorkerLoss {
 export interface BackendHost {
   /** A message came. The first one of a worker is its hello, or why it cannot start. */
   reply(worker: number, reply: WorkerReply): void;
+  /** Answers that were seen at the worker. It will send them itself when it can; until then it is as silent as before. */
+  seen(worker: number, reply: WorkerReply): void;
   /** Answers a `recall` that could not be answered at once. */
   recalled(worker: number, asked: readonly number[], got: readonly number[]): void;
   /** Answers a `recallItems` that could not be answered at once. */

@@ -433,10 +433,10 @@ export class Scheduler {
   }
 
   /** A value came. Answers the slot, which is free afterwards, or -1 for a late answer. */
-  completed(now: number, key: number, ticket: number, ms: number): number {
+  completed(now: number, key: number, ticket: number, ms: number, wasSent = true): number {
     const worker = this.#fleet.worker(key);
     if (worker === undefined) return -1;
-    const slot = this.#answered(worker, ticket, now);
+    const slot = this.#answered(worker, ticket, now, wasSent);
     if (slot < 0) return -1;
     worker.done++;
     worker.backend.idleDeaths = 0;
@@ -774,10 +774,10 @@ export class Scheduler {
   }
 
   /** Takes an answered task from its worker; -1 for a late answer. */
-  #answered(worker: WorkerRecord, ticket: number, now: number): number {
+  #answered(worker: WorkerRecord, ticket: number, now: number, wasSent = true): number {
     const slot = worker.slotOf(ticket);
     if (slot === -1) return -1;
-    worker.heard(now);
+    if (wasSent) worker.heard(now);
     if (slot <= ORPHAN) {
       worker.answer(ticket);
       // Whoever else was told to stop has the whole grace from now on.

@@ -51,7 +51,8 @@ export class Inbox {
   /** What a backend is given to tell by. */
   host(): BackendHost {
     return {
-      reply: (worker, reply) => this.#reply(worker, reply),
+      reply: (worker, reply) => this.#reply(worker, reply, true),
+      seen: (worker, reply) => this.#reply(worker, reply, false),
       recalled: (worker, asked, got) => {
         this.#ledger.scheduler.recalled(performance.now(), worker, asked, got);
         this.#pulse.schedule();
@@ -64,7 +65,7 @@ export class Inbox {
     };
   }
 
-  #reply(key: number, reply: WorkerReply): void {
+  #reply(key: number, reply: WorkerReply, wasSent: boolean): void {
     const view = this.#ledger.workers.get(key);
     if (view === undefined) return;
     const now = performance.now();
@@ -80,7 +81,7 @@ export class Inbox {
       const ticket = tickets[at]!;
       const runMs = micros[at]! / 1_000;
       // Late answers, of attempts that timed out or were cancelled, are told by their ticket and ignored here.
-      const slot = scheduler.completed(now, key, ticket, runMs);
+      const slot = scheduler.completed(now, key, ticket, runMs, wasSent);
       if (slot < 0) continue;
       const unit = this.#ledger.units[slot]!;
       this.#ledger.units[slot] = undefined;

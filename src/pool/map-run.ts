@@ -4,6 +4,7 @@ import { backoff } from "../core/backoff.ts";
 import { ChunkSize } from "../core/chunk-size.ts";
 import type { Profile } from "../core/task-table.ts";
 import { CHUNK_ITEM_FAILED, THROWN, type WorkerEvent } from "../protocol/messages.ts";
+import type { Values } from "../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
@@ -227,7 +228,7 @@ export class MapRun implements MapOwner, Abortable {
   }
 
   /** Reads up to `count` inputs that may travel together. */
-  #readItems(source: SyncSource, count: number): unknown[] {
+  #readItems(source: SyncSource, count: number): Values {
     const items: unknown[] = [];
     if (this.#held !== undefined) {
       const { value } = this.#held;
@@ -306,14 +307,14 @@ export class MapRun implements MapOwner, Abortable {
     this.#send(items);
   }
 
-  #send(items: unknown[]): void {
+  #send(items: Values): void {
     const first = this.#sent;
     this.#sent += items.length;
     this.#open += items.length;
     this.#submit(items, first, this.#engine.takeIds(items.length));
   }
 
-  #submit(items: readonly unknown[], first: number, firstId: number): void {
+  #submit(items: Values, first: number, firstId: number): void {
     if (first > this.#end) return;
     const { priority, profile } = this.#settings;
     if (items.length === 1) this.#engine.add(new MapItem(this, first, firstId, items[0]), priority, profile);
@@ -431,7 +432,7 @@ export class MapRun implements MapOwner, Abortable {
     this.#engine.cancel(unit, error);
   }
 
-  chunkShortened(chunk: MapChunk, inputs: readonly unknown[], first: number): void {
+  chunkShortened(chunk: MapChunk, inputs: Values, first: number): void {
     if (this.#isOver) return;
     const firstId = chunk.idOf(first);
     const share = Math.ceil(inputs.length / Math.max(1, this.#engine.hands * 2));

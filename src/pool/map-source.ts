@@ -1,5 +1,7 @@
 // The inputs of a map, whatever they come from: a list, an iterable, an async iterable.
 
+import { FEWEST_NUMBERS, packNumbers } from "../protocol/number-list.ts";
+
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
 
 /** One reading of a source that answers at once. */
@@ -9,8 +11,8 @@ export interface SyncSource {
   /** Reads the next input into `value`; false at the end. */
   read(): boolean;
   readonly value: unknown;
-  /** Reads the next `count` inputs at once, or up to the end, where they are all numbers; otherwise reads nothing. */
-  readNumbers?(count: number): number[] | undefined;
+  /** Reads the next `count` inputs at once, or up to the end, where they are many and all numbers; otherwise reads nothing. */
+  readNumbers?(count: number): Int32Array | Float64Array | undefined;
   /** Nothing more will be read. */
   close(): void;
 }
@@ -32,20 +34,15 @@ export class ListSource implements SyncSource {
     return true;
   }
 
-  readNumbers(count: number): number[] | undefined {
-    if (typeof this.#list[this.#at] !== "number") return undefined;
-    const some = this.#list.slice(this.#at, this.#at + count);
-    if (!areNumbers(some)) return undefined;
-    this.#at += some.length;
-    return some;
+  readNumbers(count: number): Int32Array | Float64Array | undefined {
+    const most = Math.min(count, this.#list.length - this.#at);
+    if (most < FEWEST_NUMBERS || typeof this.#list[this.#at] !== "number") return undefined;
+    const numbers = packNumbers(this.#list, this.#at, most);
+    if (numbers !== undefined) this.#at += most;
+    return numbers;
   }
 
   close(): void {}
-}
-
-function areNumbers(values: unknown[]): values is number[] {
-  for (let at = 0; at < values.length; at++) if (typeof values[at] !== "number") return false;
-  return true;
 }
 
 export class IteratorSource implements SyncSource {

@@ -1,6 +1,8 @@
 // What a map sends: single items, and chunks of several. They know how they stand; what is to be done with an item is the map's.
+import { types } from "node:util";
 import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type TaskExtras, type WorkerEvent } from "../protocol/messages.ts";
-import { pack, unpack } from "../protocol/packing.ts";
+import { pack } from "../protocol/packer.ts";
+import { unpack, type Values } from "../protocol/packing.ts";
 import { errorOf } from "./endings.ts";
 import type { Ending, RunFacts, Unit } from "./unit.ts";
 import { usualExtras } from "./unit.ts";
@@ -38,7 +40,7 @@ export interface MapOwner {
   /** Takes the unit out of the engine. */
   cancelUnit(unit: Unit, error: unknown): void;
   /** Items of the chunk from this one on were taken back unbegun. */
-  chunkShortened(chunk: MapChunk, inputs: readonly unknown[], first: number): void;
+  chunkShortened(chunk: MapChunk, inputs: Values, first: number): void;
 }
 
 const NO_FACTS: RunFacts = { worker: undefined, attempt: 0, queuedMs: 0, runMs: 0 };
@@ -99,12 +101,12 @@ export class MapChunk implements Unit {
   /** Index in the map, and id, of the first of `#inputs`. */
   #first: number;
   #firstId: number;
-  #inputs: readonly unknown[];
+  #inputs: Values;
   /** Of `#inputs`: so many were answered, and so many are its business at all. */
   #answered = 0;
   #limit: number;
 
-  constructor(owner: MapOwner, first: number, firstId: number, inputs: readonly unknown[]) {
+  constructor(owner: MapOwner, first: number, firstId: number, inputs: Values) {
     this.owner = owner;
     this.#first = first;
     this.#firstId = firstId;
@@ -125,7 +127,7 @@ export class MapChunk implements Unit {
   }
 
   get input(): unknown {
-    return pack(this.#inputs);
+    return pack(this.#inputs, types.isProxy);
   }
 
   /** Items without an answer. */

@@ -2,8 +2,8 @@
 import { types } from "node:util";
 import type { Backend } from "../backends/backend.ts";
 import { RUN, type RunRequest, type TaskExtras, type TaskId } from "../protocol/messages.ts";
-import { type MaybePacked, pack } from "../protocol/packing.ts";
-import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
+import { Packer } from "../protocol/packer.ts";
+import type { MaybePacked } from "../protocol/packing.ts";
 import type { Unit } from "./unit.ts";
 
 /** A task on its way to a worker. */
@@ -18,7 +18,7 @@ export interface Sending {
 export type OnUnsendable = (sending: Sending, error: unknown) => void;
 
 export class Sender {
-  readonly #copier = new PlainCopier(types.isProxy);
+  readonly #packer = new Packer(types.isProxy);
   readonly #onUnsendable: OnUnsendable;
 
   constructor(onUnsendable: OnUnsendable) {
@@ -27,33 +27,32 @@ export class Sender {
 
   /** Sends the tasks in order, in as few messages as may be. */
   send(backend: Backend, worker: number, sendings: readonly Sending[]): void {
-    let from = 0;
+    const { copiesEach } = backend.traits;
     const inputs: unknown[] = [];
+    const take = (): MaybePacked => (copiesEach ? inputs.splice(0) : this.#packer.take());
+    let from = 0;
     for (let at = 0; at < sendings.length; at++) {
       const { unit } = sendings[at]!;
-      const input = this.#prepare(backend, unit);
-      if (input !== NOT_PLAIN) {
-        inputs.push(input);
-        continue;
+      if (unit.transferList === undefined) {
+        if (copiesEach) {
+          inputs.push(unit.input);
+          continue;
+        }
+        // A chunk is a message's worth by itself, and its items are copies already.
+        if (unit.isChunk !== true && this.#packer.add(unit.input)) continue;
       }
-      if (at > from) this.#post(backend, worker, sendings.slice(from, at), inputs.splice(0));
+      if (at > from) this.#post(backend, worker, sendings.slice(from, at), take());
       this.#post(backend, worker, [sendings[at]!], [unit.input]);
       from = at + 1;
     }
-    if (from < sendings.length) this.#post(backend, worker, from === 0 ? sendings : sendings.slice(from), inputs);
+    if (from < sendings.length) this.#post(backend, worker, from === 0 ? sendings : sendings.slice(from), take());
   }
 
-  /** What goes into a message with others; NOT_PLAIN for what goes by itself. The items of a chunk are copies already. */
-  #prepare(backend: Backend, unit: Unit): unknown {
-    if (unit.transferList !== undefined) return NOT_PLAIN;
-    return unit.isChunk === true || backend.traits.copiesEach ? unit.input : this.#copier.copy(unit.input);
-  }
-
-  #post(backend: Backend, worker: number, sendings: readonly Sending[], inputs: readonly unknown[]): void {
+  #post(backend: Backend, worker: number, sendings: readonly Sending[], inputs: MaybePacked): void {
     const transfer = sendings[0]!.unit.transferList;
     try {
       if (transfer !== undefined) checkAttached(transfer);
-      backend.send(worker, toRequest(sendings, backend.traits.copiesEach ? inputs : pack(inputs)), transfer);
+      backend.send(worker, toRequest(sendings, inputs), transfer);
     } catch (error) {
       if (sendings.length === 1) this.#onUnsendable(sendings[0]!, error);
       else for (const one of sendings) this.#post(backend, worker, [one], [one.unit.input]);

@@ -13,7 +13,7 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from "./messages.ts";
-import { isNumbers, type MaybePacked, unpack } from "./packing.ts";
+import { type MaybePacked, unpack } from "./packing.ts";
 
 interface Gaps {
   readonly list: readonly unknown[];
@@ -48,8 +48,7 @@ export class ColumnText {
 
   list(packed: MaybePacked): string {
     if (packed instanceof Int32Array) return `[${packed.join(",")}]`;
-    if (!Array.isArray(packed) && !isNumbers(packed)) return this.#json.text(packed)!;
-    return listText(packed, (value) => this.#json.text(value));
+    return listText(unpack(packed), (value) => this.#json.text(value));
   }
 
   #event(event: WorkerEvent): string {

@@ -13,9 +13,8 @@ export type Read<R extends Rules> = { readonly [K in keyof R]: ReturnType<R[K]> 
 
 /** @param what whom the options are for, as it is called: `threads()` */
 export function readOptions<R extends Rules>(what: string, given: unknown, rules: R): Read<R> {
-  const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (const name of Object.keys(rules)) result[name] = undefined;
-  if (given === undefined) return result as Read<R>;
+  const result = new Options(rules);
+  if (given === undefined) return result as unknown as Read<R>;
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new ConfigError(`Cannot use the options of ${what}: expected an object, got ${show(given)}`);
   }
@@ -27,8 +26,20 @@ export function readOptions<R extends Rules>(what: string, given: unknown, rules
       throw new ConfigError(`Cannot use option "${name}" of ${what}: expected ${wanted}, got ${show(value)}`);
     });
   }
-  return result as Read<R>;
+  return result as unknown as Read<R>;
 }
+
+/** Every option there is, at first without a value. Inherits nothing, and yet has a shape: an object of `Object.create(null)` has none. */
+class Options {
+  [name: string]: unknown;
+
+  constructor(rules: Rules) {
+    for (const name in rules) this[name] = undefined;
+  }
+}
+
+Object.setPrototypeOf(Options.prototype, null);
+Reflect.deleteProperty(Options.prototype, "constructor");
 
 /** A number of milliseconds, 0 or more. */
 export const milliseconds: Rule<number> = (value, refuse) =>

@@ -63,6 +63,7 @@ export function faulty(backend: Backend, faults: Faults): Backend {
         if (happens(faults.repeat)) box.deliver(() => host.reply(worker, last));
         if (happens(faults.invent)) box.deliver(() => host.reply(worker, invented(reply)));
       },
+      seen: (worker, reply) => mailOf(worker).deliver(() => host.seen(worker, reply)),
       recalled: (worker, asked, got) => mailOf(worker).deliver(() => host.recalled(worker, asked, got)),
       itemsRecalled: (worker, ticket, from) => mailOf(worker).deliver(() => host.itemsRecalled(worker, ticket, from)),
       workerDown(worker: number, loss: WorkerLoss) {

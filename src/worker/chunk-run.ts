@@ -3,8 +3,8 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import type { Claims } from "../protocol/claims.ts";
 import { toErrorRecord } from "../protocol/error-record.ts";
 import { CHUNK_ITEM_FAILED, CHUNK_ITEMS, type ErrorRecord, PERMANENT, THROWN } from "../protocol/messages.ts";
-import { pack } from "../protocol/packing.ts";
-import { NOT_PLAIN } from "../protocol/plain-copy.ts";
+import type { Packer } from "../protocol/packer.ts";
+import type { MaybePacked } from "../protocol/packing.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import type { Outbox } from "./outbox.ts";
 import { collect, isGenerator, promiseOf } from "./stream-run.ts";
@@ -22,6 +22,8 @@ const CLOCK_EVERY = 16;
 export interface ChunkOptions {
   readonly host: RunHost;
   readonly outbox: Outbox;
+  /** Empty; its own until it ends. */
+  readonly values: Packer;
   readonly claims: Claims | undefined;
   readonly context: AsyncLocalStorage<TaskRun> | undefined;
   readonly task: TaskFunction;
@@ -40,7 +42,7 @@ export class ChunkRun {
   readonly #isExact: boolean;
   #index = 0;
   #first = 0;
-  #values: unknown[] = [];
+  readonly #values: Packer;
   #micros: number[] = [];
   #groupStartedAt: number;
   #itemStartedAt: number;
@@ -51,6 +53,7 @@ export class ChunkRun {
 
   constructor(options: ChunkOptions) {
     this.#options = options;
+    this.#values = options.values;
     this.#isExact = options.isTimed || options.wantsEachMs;
     this.#groupStartedAt = options.run.startedAt;
     this.#itemStartedAt = options.run.startedAt;
@@ -74,13 +77,13 @@ export class ChunkRun {
   /** Runs items until one takes longer than the call, or none is left. */
   go(): void {
     const { task, claims, context, run, inputs, isTimed } = this.#options;
-    const { ticket, attempt, priority } = run;
+    const { ticket, share } = run;
     const firstId = run.taskId as number;
     while (this.#index < inputs.length) {
       const index = this.#index;
       if (this.#isAborted || (claims !== undefined && !claims.claimItem(ticket, index))) break;
       if (isTimed) this.#sendAll();
-      const item = new TaskRun(this.#options.host, ticket, firstId + index, attempt, priority, this.#itemStartedAt);
+      const item = new TaskRun(share, firstId + index);
       context?.enterWith(item);
       let value: unknown;
       try {
@@ -121,14 +124,11 @@ export class ChunkRun {
   #itemCompleted(item: TaskRun, value: unknown): void {
     item.isSettled = true;
     this.#current = undefined;
-    const { outbox } = this.#options;
-    const copy = outbox.copy(value);
-    // What may not wait leaves by itself, after what came before it.
-    if (copy === NOT_PLAIN) this.#sendAll();
-    this.#values.push(copy === NOT_PLAIN ? value : copy);
-    this.#index++;
-    if (copy === NOT_PLAIN) this.#sendAll();
-    if (this.#isExact || ++this.#skipped >= CLOCK_EVERY) this.#readClock();
+    if (!this.#values.add(value)) this.#sendAlone(value);
+    else {
+      this.#index++;
+      if (this.#isExact || ++this.#skipped >= CLOCK_EVERY) this.#readClock();
+    }
   }
 
   #readClock(): void {
@@ -153,6 +153,17 @@ export class ChunkRun {
     return true;
   }
 
+  /** What may not wait leaves by itself, after what came before it. */
+  #sendAlone(value: unknown): void {
+    this.#sendAll();
+    this.#index++;
+    const now = performance.now();
+    if (this.#options.wantsEachMs) this.#micros.push(Math.round((now - this.#itemStartedAt) * 1_000));
+    this.#say([value], now);
+    this.#options.outbox.flush(now);
+    this.#itemStartedAt = now;
+  }
+
   #sendAll(): void {
     const now = performance.now();
     this.#sendGroup(now);
@@ -160,12 +171,15 @@ export class ChunkRun {
   }
 
   #sendGroup(now: number): void {
-    if (this.#values.length > 0) {
-      const micros = this.#options.wantsEachMs ? this.#micros : Math.round((now - this.#groupStartedAt) * 1_000);
-      this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, pack(this.#values), micros]);
-      this.#values = [];
-      this.#micros = [];
-    }
+    if (this.#values.count > 0) this.#say(this.#values.take(), now);
+    this.#first = this.#index;
+    this.#groupStartedAt = now;
+  }
+
+  #say(values: MaybePacked, now: number): void {
+    const micros = this.#options.wantsEachMs ? this.#micros : Math.round((now - this.#groupStartedAt) * 1_000);
+    this.#options.outbox.event([CHUNK_ITEMS, this.#options.run.ticket, this.#first, values, micros]);
+    this.#micros = [];
     this.#first = this.#index;
     this.#groupStartedAt = now;
   }

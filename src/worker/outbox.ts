@@ -12,7 +12,8 @@ import {
   type WorkerEvent,
   type WorkerReply,
 } from "../protocol/messages.ts";
-import { pack, unpack } from "../protocol/packing.ts";
+import { Packer } from "../protocol/packer.ts";
+import { unpack } from "../protocol/packing.ts";
 import { NOT_PLAIN, PlainCopier } from "../protocol/plain-copy.ts";
 import type { WorkerPort } from "./port.ts";
 import { transferListOf } from "./transfer.ts";
@@ -25,7 +26,7 @@ const BURST_MS = 2;
 export class Outbox {
   #tickets: number[] = [];
   #micros: number[] = [];
-  #values: unknown[] = [];
+  readonly #values = new Packer(types.isProxy);
   #events: WorkerEvent[] = [];
   #transfer: readonly object[] | undefined;
   #lastMemoryAt = 0;
@@ -52,12 +53,16 @@ export class Outbox {
   }
 
   result(ticket: number, micros: number, value: unknown): void {
-    const copy = this.#copier.copy(value);
-    if (copy === NOT_PLAIN) this.flush(performance.now());
-    this.#tickets.push(ticket);
-    this.#micros.push(micros);
-    this.#values.push(copy === NOT_PLAIN ? value : copy);
-    if (copy === NOT_PLAIN) this.#sendAlone(value);
+    if (this.#values.add(value)) {
+      this.#tickets.push(ticket);
+      this.#micros.push(micros);
+      // What a task told has to arrive before its answer.
+      if (this.#events.length === 0) this.#port.board?.post(ticket, micros, value);
+      return;
+    }
+    this.flush(performance.now());
+    const transfer = typeof value === "object" && value !== null ? transferListOf(value) : undefined;
+    this.#post([[ticket], [micros], [value], 0], transfer);
   }
 
   /** @param event holds nothing that a task could still change */
@@ -71,11 +76,6 @@ export class Outbox {
     if (copy === NOT_PLAIN) this.flush(performance.now());
     this.#events.push(toEvent(copy === NOT_PLAIN ? value : copy));
     if (copy === NOT_PLAIN) this.#sendAlone(value);
-  }
-
-  /** A copy of the value that may wait, or NOT_PLAIN where it has to leave at once. */
-  copy(value: unknown): unknown {
-    return this.#copier.copy(value);
   }
 
   /** Sends at the end of the turn, when everything that is ready by then has been gathered. */
@@ -121,16 +121,20 @@ export class Outbox {
     const reply: WorkerReply = [
       this.#tickets,
       this.#micros,
-      pack(this.#values),
+      this.#values.take(),
       this.#events.length > 0 ? this.#events : 0,
     ];
     const transfer = this.#transfer;
     this.#tickets = [];
     this.#micros = [];
-    this.#values = [];
     this.#events = [];
     this.#transfer = undefined;
     this.lastSentAt = now;
+    this.#post(reply, transfer);
+    this.#port.board?.clear();
+  }
+
+  #post(reply: WorkerReply, transfer: readonly object[] | undefined): void {
     try {
       this.#port.post(reply, transfer);
     } catch {

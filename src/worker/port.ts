@@ -1,4 +1,5 @@
 // The way between a worker's serve loop and the pool, whatever it is made of.
+import type { AnswerBoard } from "../protocol/answer-board.ts";
 import type { Claims } from "../protocol/claims.ts";
 import type { WorkerReply } from "../protocol/messages.ts";
 
@@ -9,6 +10,8 @@ export interface WorkerPort {
   close(): void;
   /** Where the worker and the pool decide who has a task; undefined where nothing can be taken back. */
   readonly claims: Claims | undefined;
+  /** Where answers are seen before they are sent; undefined where nothing is shared. */
+  readonly board?: AnswerBoard;
   /** One word, zero at first, that all workers of a backend share (see `Linger`); undefined where they cannot, or need not stay awake. */
   readonly lingering?: SharedArrayBuffer;
   /** What the worker uses, in bytes. */

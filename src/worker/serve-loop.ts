@@ -1,6 +1,7 @@
 // Runs the tasks that come in over a port, a few at a time, in the order in which they came. The same loop serves threads, processes
 // and the inline backend. It owns no transport: requests are handed in, replies leave through the outbox.
 import type { AsyncLocalStorage } from "node:async_hooks";
+import { types } from "node:util";
 import type { Claims } from "../protocol/claims.ts";
 import { toErrorRecord } from "../protocol/error-record.ts";
 import {
@@ -30,6 +31,7 @@ import {
   type WorkerEvent,
   type WorkerRequest,
 } from "../protocol/messages.ts";
+import { Packer } from "../protocol/packer.ts";
 import { type MaybePacked, unpack } from "../protocol/packing.ts";
 import { isDeferTask, isPermanentError, isWorkerBusy } from "../protocol/throwables.ts";
 import { ChunkRun } from "./chunk-run.ts";
@@ -77,6 +79,8 @@ export class ServeLoop implements RunHost {
   readonly #ongoing = new Map<number, { abort(): void }>();
   readonly #linger: Linger | undefined;
   readonly #streams = new Map<number, StreamRun>();
+  /** For chunks; kept, because their room grows with what they have held. */
+  readonly #packers: Packer[] = [];
   #isWorking = false;
   #isDraining = false;
   #hasEnded = false;
@@ -234,14 +238,9 @@ export class ServeLoop implements RunHost {
 
   #start(name: string, ticket: number, id: TaskId, input: unknown, extras: TaskExtras | 0): void {
     const startedAt = performance.now();
-    const run = new TaskRun(
-      this,
-      ticket,
-      id,
-      extras === 0 ? 1 : (extras.attempt ?? 1),
-      extras === 0 ? 0 : (extras.priority ?? 0),
-      startedAt,
-    );
+    const attempt = extras === 0 ? 1 : (extras.attempt ?? 1);
+    const priority = extras === 0 ? 0 : (extras.priority ?? 0);
+    const run = new TaskRun({ host: this, ticket, attempt, priority, startedAt }, id);
     const task = this.#find(name);
     if (task === undefined) {
       this.#failUnknown(run, name);
@@ -340,9 +339,11 @@ export class ServeLoop implements RunHost {
   }
 
   #startChunk(task: TaskFunction, run: TaskRun, inputs: ArrayLike<unknown>, extras: TaskExtras): void {
+    const values = this.#packers.pop() ?? new Packer(types.isProxy);
     const chunk = new ChunkRun({
       host: this,
       outbox: this.outbox,
+      values,
       claims: this.#claims,
       context: this.#context,
       task,
@@ -351,6 +352,7 @@ export class ServeLoop implements RunHost {
       isTimed: extras.isTimed === true,
       wantsEachMs: extras.eachMs === true,
       onEnd: () => {
+        this.#packers.push(values);
         this.#complete(run, undefined);
         this.#goOn();
       },

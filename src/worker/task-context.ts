@@ -26,55 +26,76 @@ export interface RunHost {
   reportLabel(run: TaskRun, text: string): void;
 }
 
-/** One attempt at a task inside the worker: its context, and what the loop keeps of it. */
-export class TaskRun implements TaskContext {
-  readonly taskId: TaskId;
+/** What the items of a chunk have in common; a single task has one of its own. */
+export interface RunShare {
+  readonly host: RunHost;
+  readonly ticket: number;
   readonly attempt: number;
   readonly priority: number;
-  readonly ticket: number;
   /** In milliseconds of the worker's clock. */
   readonly startedAt: number;
-  isSettled = false;
-  readonly #host: RunHost;
-  #controller: AbortController | undefined;
-  #isAborted = false;
+}
 
-  constructor(host: RunHost, ticket: number, taskId: TaskId, attempt: number, priority: number, startedAt: number) {
-    this.#host = host;
-    this.ticket = ticket;
+/** A signal was not asked for before it was aborted. */
+const ABORTED = Symbol("aborted");
+
+/** One attempt at a task inside the worker: its context, and what the loop keeps of it. Small, for there is one for each item of a map. */
+export class TaskRun implements TaskContext {
+  readonly taskId: TaskId;
+  isSettled = false;
+  readonly share: RunShare;
+  #controller: AbortController | typeof ABORTED | undefined;
+
+  constructor(share: RunShare, taskId: TaskId) {
+    this.share = share;
     this.taskId = taskId;
-    this.attempt = attempt;
-    this.priority = priority;
-    this.startedAt = startedAt;
+  }
+
+  get ticket(): number {
+    return this.share.ticket;
+  }
+
+  get attempt(): number {
+    return this.share.attempt;
+  }
+
+  get priority(): number {
+    return this.share.priority;
+  }
+
+  /** In milliseconds of the worker's clock; of an item, when its chunk began. */
+  get startedAt(): number {
+    return this.share.startedAt;
   }
 
   get workerId(): string {
-    return this.#host.workerId;
+    return this.share.host.workerId;
   }
 
   // Made when it is asked for: a controller costs more than a small task.
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
+    if (typeof this.#controller !== "object") {
+      const wasAborted = this.#controller === ABORTED;
       this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort();
+      if (wasAborted) this.#controller.abort();
     }
     return this.#controller.signal;
   }
 
   get progress(): (value: unknown) => void {
-    return (value) => this.#host.reportProgress(this, value);
+    return (value) => this.share.host.reportProgress(this, value);
   }
 
   get log(): (...args: readonly unknown[]) => void {
-    return (...args) => this.#host.reportLog(this, args);
+    return (...args) => this.share.host.reportLog(this, args);
   }
 
   get setLabel(): (text: string) => void {
-    return (text) => this.#host.reportLabel(this, String(text));
+    return (text) => this.share.host.reportLabel(this, String(text));
   }
 
   abort(): void {
-    this.#isAborted = true;
-    this.#controller?.abort();
+    if (typeof this.#controller === "object") this.#controller.abort();
+    else this.#controller = ABORTED;
   }
 }

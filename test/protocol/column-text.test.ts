@@ -12,7 +12,8 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from "../../src/protocol/messages.ts";
-import { pack, unpack } from "../../src/protocol/packing.ts";
+import { pack as packWith } from "../../src/protocol/packer.ts";
+import { type MaybePacked, unpack } from "../../src/protocol/packing.ts";
 
 const text = new ColumnText(types.isProxy);
 const value = fc.oneof(
@@ -22,6 +23,8 @@ const value = fc.oneof(
   { weight: 2, arbitrary: fc.integer() },
 );
 const values = fc.array(value, { maxLength: 60 });
+
+const pack = (list: readonly unknown[]): MaybePacked => packWith(list, types.isProxy);
 
 const there = (request: WorkerRequest): WorkerRequest => requestOf(JSON.parse(text.request(request)));
 const back = (reply: WorkerReply): WorkerReply => replyOf(JSON.parse(text.reply(reply)));

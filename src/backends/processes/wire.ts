@@ -5,7 +5,7 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
 import { JsonSafety } from "../../protocol/json-safety.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
-import { isNumbers, type MaybePacked, type Packed } from "../../protocol/packing.ts";
+import type { MaybePacked } from "../../protocol/packing.ts";
 import { deserialize, StrictSerializer } from "../structured-copy.ts";
 
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
@@ -70,10 +70,7 @@ function isSafeReply(reply: WorkerReply): boolean {
 }
 
 function areSafe(values: MaybePacked): boolean {
-  if (isNumbers(values)) return false;
-  for (const value of Array.isArray(values) ? values : (values as Packed).cells)
-    if (!safety.isSafe(value)) return false;
-  return true;
+  return Array.isArray(values) && values.every((value) => safety.isSafe(value));
 }
 
 function areUsual(extras: readonly (TaskExtras | 0)[]): boolean {

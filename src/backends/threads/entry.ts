@@ -1,5 +1,6 @@
 // The first thing that runs in a worker thread.
 import { type MessagePort, workerData } from "node:worker_threads";
+import { AnswerBoard } from "../../protocol/answer-board.ts";
 import { Claims } from "../../protocol/claims.ts";
 import type { WorkerReply, WorkerRequest } from "../../protocol/messages.ts";
 import { begin, type WorkerStart } from "../../worker/begin.ts";
@@ -8,6 +9,7 @@ import type { WorkerPort } from "../../worker/port.ts";
 /** What a thread is started with. */
 export interface ThreadStart extends WorkerStart {
   readonly claims: SharedArrayBuffer;
+  readonly board: SharedArrayBuffer;
   readonly lingering: SharedArrayBuffer;
   readonly port: MessagePort;
 }
@@ -16,6 +18,7 @@ const start = workerData as ThreadStart;
 
 const port: WorkerPort = {
   claims: new Claims(start.claims),
+  board: new AnswerBoard(start.board),
   lingering: start.lingering,
   post(reply: WorkerReply, transfer?: readonly object[]): void {
     if (transfer === undefined) start.port.postMessage(reply);

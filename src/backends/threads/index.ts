@@ -14,6 +14,7 @@ import {
   Worker,
   type WorkerOptions,
 } from "node:worker_threads";
+import { AnswerBoard, BOARD_BYTES } from "../../protocol/answer-board.ts";
 import { CLAIM_BYTES, Claims } from "../../protocol/claims.ts";
 import { ConfigError } from "../../protocol/errors.ts";
 import { DRAIN, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
@@ -99,6 +100,7 @@ interface Thread {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly claims: Claims;
+  readonly board: AnswerBoard;
   error: unknown;
 }
 
@@ -127,13 +129,15 @@ class ThreadsBackend implements Backend {
 
   start(worker: number, workerId: string): WorkerFacts {
     const shared = new SharedArrayBuffer(CLAIM_BYTES);
+    const board = new SharedArrayBuffer(BOARD_BYTES);
     const { port1, port2 } = new MessageChannel();
     let thread: Thread;
     try {
       thread = {
-        worker: this.#launch(workerId, shared, port2),
+        worker: this.#launch(workerId, shared, board, port2),
         port: port1,
         claims: new Claims(shared),
+        board: new AnswerBoard(board),
         error: undefined,
       };
     } catch (error) {
@@ -167,8 +171,14 @@ class ThreadsBackend implements Backend {
   }
 
   recall(worker: number, tickets: readonly number[]): readonly number[] {
-    const claims = this.#threads.get(worker)?.claims;
-    return claims === undefined ? [] : tickets.filter((ticket) => claims.recall(ticket));
+    const thread = this.#threads.get(worker);
+    if (thread === undefined) return [];
+    const { claims, board } = thread;
+    const back = tickets.filter((ticket) => claims.recall(ticket));
+    // It has begun what it did not give back: perhaps a long task, with answers waiting behind it.
+    const posted = back.length < tickets.length ? board.read() : undefined;
+    if (posted !== undefined) this.#host?.seen(worker, posted);
+    return back;
   }
 
   recallItems(worker: number, ticket: number): number {
@@ -188,7 +198,7 @@ class ThreadsBackend implements Backend {
     this.#host = undefined;
   }
 
-  #launch(workerId: string, claims: SharedArrayBuffer, port: MessagePort): Worker {
+  #launch(workerId: string, claims: SharedArrayBuffer, board: SharedArrayBuffer, port: MessagePort): Worker {
     const { url, data, env, argv, execArgv, resourceLimits } = this.#settings;
     const workerData: ThreadStart = {
       url,
@@ -196,6 +206,7 @@ class ThreadsBackend implements Backend {
       workerId,
       concurrency: this.plan.concurrency,
       claims,
+      board,
       lingering: this.#lingering,
       port,
     };
