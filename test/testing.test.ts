@@ -56,6 +56,9 @@ describe("the faulty backend", () => {
       seen: () => void heard.push("seen"),
       recalled: () => void heard.push("recalled"),
       itemsRecalled: () => void heard.push("items recalled"),
+      grew: () => void heard.push("grew"),
+      retire: () => void heard.push("retire"),
+      unavailable: () => void heard.push("unavailable"),
       workerDown: () => void heard.push("down"),
     });
     assert.ok(say);

@@ -24,6 +24,8 @@ export interface Traits {
   readonly isolatesCrashes: boolean;
   /** What tasks write on stdout and stderr comes as events. */
   readonly capturesOutput: boolean;
+  /** How many workers it may have comes and goes with the machines they are on, and is told by `grew` and by losses for good. */
+  readonly roomVaries: boolean;
 }
 
 /** How many workers, or between which bounds. */
@@ -79,6 +81,12 @@ export interface BackendHost {
   recalled(worker: number, asked: readonly number[], got: readonly number[]): void;
   /** Answers a `recallItems` that could not be answered at once. */
   itemsRecalled(worker: number, ticket: number, from: number): void;
+  /** There is room for so many workers more, or, below 0, for so many fewer than those that are there. */
+  grew(by: number): void;
+  /** The worker is to end when it has finished what it has begun, and nothing comes in its place. */
+  retire(worker: number): void;
+  /** No worker can be had, and why: what waits for one fails, until there is room again. */
+  unavailable(cause: unknown): void;
   /** The worker is gone; said exactly once, after everything that it sent. */
   workerDown(worker: number, loss: WorkerLoss): void;
 }
@@ -91,7 +99,7 @@ export interface Backend {
   readonly plan: Plan;
   /** Called once, before everything else. A backend serves one pool. */
   open(host: BackendHost): void;
-  /** Starts a worker. That it fails is told by `workerDown`. */
+  /** Starts a worker. That it fails is told by `workerDown`. What is known of it later may be added to the facts. */
   start(worker: number, workerId: string): WorkerFacts;
   /** Throws when a value in the request cannot be copied; then nothing was sent. A worker that is gone is no error. */
   send(worker: number, request: WorkerRequest, transfer?: readonly object[]): void;

@@ -16,6 +16,8 @@ export interface CoreTraits {
   readonly sendsAhead: boolean;
   /** Can take back what a worker has not begun. */
   readonly recalls: boolean;
+  /** How many workers it may have comes and goes with the machines they are on. Without any it is not given up. */
+  readonly roomVaries: boolean;
 }
 
 export interface BackendSpec extends CoreTraits {
@@ -49,6 +51,14 @@ export class BackendRecord {
     this.serves = new Set([0, ...spec.series]);
   }
 
+  /** What went wrong until now counts no more. */
+  forgive(): void {
+    this.failure = undefined;
+    this.startFailures = 0;
+    this.idleDeaths = 0;
+    this.nextStartAt = 0;
+  }
+
   get isElastic(): boolean {
     return this.size.min !== this.size.max;
   }
@@ -57,6 +67,7 @@ export class BackendRecord {
   get canServe(): boolean {
     if (this.isRemoved) return this.live > 0;
     if (this.live > 0) return true;
-    return this.failure === undefined && (!this.spec.startsWorkers || this.size.max > 0);
+    if (this.failure !== undefined) return false;
+    return !this.spec.startsWorkers || this.spec.roomVaries || this.size.max > 0;
   }
 }

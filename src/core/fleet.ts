@@ -108,10 +108,18 @@ export class Fleet {
     const { size } = backend;
     const max = Math.max(0, size.max - 1);
     backend.size = { ...size, max, min: Math.min(size.min, max) };
-    if (max === 0 && backend.live === 0) this.#giveUp(backend, cause);
+    if (max === 0 && backend.live === 0 && !backend.spec.roomVaries) this.giveUp(backend, cause);
   }
 
-  #giveUp(backend: BackendRecord, cause: unknown): void {
+  /** There is room for more workers, or, below 0, for fewer. */
+  grew(backend: BackendRecord, by: number): void {
+    const { size } = backend;
+    backend.size = { ...size, min: Math.max(0, size.min + by), max: Math.max(0, size.max + by) };
+    if (by > 0) backend.forgive();
+  }
+
+  /** Nothing is to be had from the backend any more. */
+  giveUp(backend: BackendRecord, cause: unknown): void {
     if (backend.failure !== undefined) return;
     backend.failure = { cause };
     this.#core.commands.push({ type: "backendFailed", backend: backend.index, cause });
@@ -119,7 +127,7 @@ export class Fleet {
 
   #backOff(backend: BackendRecord, failures: number, cause: unknown, now: number): void {
     backend.nextStartAt = now + backoff(failures, RESTART_MS, this.#core.options.random);
-    if (failures >= FAILURE_LIMIT) this.#giveUp(backend, cause);
+    if (failures >= FAILURE_LIMIT) this.giveUp(backend, cause);
   }
 
   #wanted(backend: BackendRecord): number {

@@ -183,7 +183,9 @@ export class Scheduler {
   canServe(series: number): boolean {
     for (const backend of this.#core.backends) {
       // Nobody waits for guests while the house is closing.
-      const mayCome = backend.spec.startsWorkers || !this.#core.isClosing || backend.live > 0;
+      const { startsWorkers, roomVaries } = backend.spec;
+      const hasRoom = startsWorkers && (!roomVaries || backend.size.max > 0);
+      const mayCome = hasRoom || !this.#core.isClosing || backend.live > 0;
       if (mayCome && backend.canServe && backend.serves.has(series)) return true;
     }
     for (const worker of this.#core.workers) {
@@ -263,14 +265,25 @@ export class Scheduler {
   resize(now: number, backend: number, size: WorkerCount): void {
     const record = this.#core.backends[backend]!;
     record.size = size;
-    record.failure = undefined;
-    record.startFailures = 0;
-    record.idleDeaths = 0;
-    record.nextStartAt = 0;
+    record.forgive();
     this.#fleet.plan(now);
     for (const worker of this.#core.workers) {
       if (worker?.phase === "stopping" && worker.ahead > 0) recall(this.#core, worker, worker.ahead);
     }
+  }
+
+  /** The backend may have so many workers more, or, below 0, fewer. */
+  grew(now: number, index: number, by: number): void {
+    const backend = this.#core.backends[index]!;
+    if (backend.isRemoved) return;
+    this.#fleet.grew(backend, by);
+    this.#fleet.plan(now);
+  }
+
+  /** The backend can have no worker, and why, until it grows again. */
+  unavailable(index: number, cause: unknown): void {
+    this.#fleet.giveUp(this.#core.backends[index]!, cause);
+    this.#settleUnserved();
   }
 
   /** Stops one worker for good: its backend is one smaller from now on. */

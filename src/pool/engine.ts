@@ -207,13 +207,14 @@ export class Engine {
       startsWorkers: traits.startsWorkers,
       sendsAhead: traits.sendsAhead,
       recalls: traits.recalls !== "never",
+      roomVaries: traits.roomVaries,
       size: plan.size,
       series: plan.series.map((name) => this.seriesNumber(name)),
       startTimeoutMs: plan.startTimeoutMs,
       maxTasks: plan.maxTasks,
     });
     this.#ledger.attached[index] = { id, backend };
-    backend.open(this.#inbox.host());
+    backend.open(this.#inbox.host(index));
     this.#pulse.schedule();
     return id;
   }

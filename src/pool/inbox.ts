@@ -48,8 +48,9 @@ export class Inbox {
     this.#pulse = pulse;
   }
 
-  /** What a backend is given to tell by. */
-  host(): BackendHost {
+  /** What the backend with that index is given to tell by. */
+  host(backend: number): BackendHost {
+    const { scheduler } = this.#ledger;
     return {
       reply: (worker, reply) => this.#reply(worker, reply, true),
       seen: (worker, reply) => this.#reply(worker, reply, false),
@@ -60,6 +61,18 @@ export class Inbox {
       itemsRecalled: (worker, ticket, from) => {
         const slot = this.#ledger.scheduler.slotOf(worker, ticket);
         if (slot >= 0) this.#ledger.units[slot]?.itemsBack?.(from);
+      },
+      grew: (by) => {
+        scheduler.grew(performance.now(), backend, by);
+        this.#pulse.schedule();
+      },
+      retire: (worker) => {
+        scheduler.stopWorker(performance.now(), worker);
+        this.#pulse.schedule();
+      },
+      unavailable: (cause) => {
+        scheduler.unavailable(backend, cause);
+        this.#pulse.schedule();
       },
       workerDown: (worker, loss) => this.down(worker, loss),
     };

@@ -13,6 +13,7 @@ import {
   type WorkerReply,
   type WorkerRequest,
 } from "./messages.ts";
+import { show } from "./options.ts";
 import { type MaybePacked, unpack } from "./packing.ts";
 
 interface Gaps {
@@ -133,5 +134,14 @@ function areNumbers(value: unknown): value is number[] {
 }
 
 function notColumns(line: unknown): ProtocolError {
-  return new ProtocolError(`Cannot read columns: they begin with ${String(JSON.stringify(line)).slice(0, 80)}`);
+  return new ProtocolError(`Cannot read columns: they begin with ${shown(line).slice(0, 80)}`);
+}
+
+/** Frames bring more than lines do: what has no JSON, too. */
+function shown(line: unknown): string {
+  try {
+    return String(JSON.stringify(line));
+  } catch {
+    return show(line);
+  }
 }

@@ -66,6 +66,9 @@ export function faulty(backend: Backend, faults: Faults): Backend {
       seen: (worker, reply) => mailOf(worker).deliver(() => host.seen(worker, reply)),
       recalled: (worker, asked, got) => mailOf(worker).deliver(() => host.recalled(worker, asked, got)),
       itemsRecalled: (worker, ticket, from) => mailOf(worker).deliver(() => host.itemsRecalled(worker, ticket, from)),
+      grew: (by) => host.grew(by),
+      retire: (worker) => mailOf(worker).deliver(() => host.retire(worker)),
+      unavailable: (cause) => host.unavailable(cause),
       workerDown(worker: number, loss: WorkerLoss) {
         const box = mailOf(worker);
         box.deliverAll();

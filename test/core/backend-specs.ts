@@ -6,6 +6,7 @@ export function backendSpec(differences: Partial<BackendSpec> = {}): BackendSpec
     startsWorkers: true,
     sendsAhead: true,
     recalls: true,
+    roomVaries: false,
     size: exactly(1),
     series: [],
     startTimeoutMs: 30_000,

@@ -452,3 +452,86 @@ const PINNED = {
   atMostOnce: true,
   isChunk: false,
 };
+
+describe("a backend whose room varies", () => {
+  const cluster = { roomVaries: true, size: exactly(0) };
+
+  it("keeps tasks waiting until there is room, and starts as many workers as there is", () => {
+    const driver = new Driver([cluster]);
+    const slot = driver.send();
+    assert.deepEqual(driver.commands, []);
+    driver.scheduler.grew(driver.now, 0, 2);
+    driver.flush();
+    assert.deepEqual(driver.starts(), [1, 2]);
+    driver.upAll();
+    driver.flush();
+    assert.equal(driver.workerOf(slot), 1);
+  });
+
+  it("is not given up when its last worker is gone for good, and goes on where there is room again", () => {
+    const driver = new Driver([cluster]);
+    driver.scheduler.grew(driver.now, 0, 1);
+    driver.flush();
+    driver.upAll();
+    const slot = driver.send();
+    driver.scheduler.workerDown(driver.now, 1, { cause: "host gone", isForGood: true });
+    driver.flush();
+    assert.equal(driver.scheduler.backend(0).failure, undefined);
+    assert.deepEqual(driver.of("settle"), []);
+    assert.deepEqual(driver.starts(), []);
+    driver.scheduler.grew(driver.now, 0, 1);
+    driver.flush();
+    driver.upAll();
+    driver.flush();
+    assert.equal(driver.workerOf(slot), 2);
+  });
+
+  it("replaces a worker that dies where its room is still there, while the pool closes too", () => {
+    const driver = new Driver([cluster]);
+    driver.scheduler.grew(driver.now, 0, 1);
+    driver.flush();
+    driver.upAll();
+    driver.send();
+    driver.scheduler.close();
+    driver.flush();
+    driver.down(1);
+    assert.deepEqual(driver.starts(), [2]);
+    assert.deepEqual(driver.of("settle"), []);
+  });
+
+  it("fails what waits where none can be had, and takes tasks again once there is room", () => {
+    const driver = new Driver([cluster]);
+    const slot = driver.send();
+    driver.scheduler.unavailable(0, "no server");
+    driver.flush();
+    assert.deepEqual(
+      driver.of("settle").map(({ slot: settled, reason, cause }) => [settled, reason, cause]),
+      [[slot, "unavailable", "no server"]],
+    );
+    driver.scheduler.grew(driver.now, 0, 1);
+    driver.flush();
+    driver.upAll();
+    const next = driver.send();
+    assert.equal(driver.workerOf(next), 1);
+  });
+
+  it("settles what waits at a close where there is no room", () => {
+    const driver = new Driver([cluster]);
+    const slot = driver.send();
+    driver.scheduler.close();
+    driver.flush();
+    assert.deepEqual(
+      driver.of("settle").map(({ slot: settled, reason }) => [settled, reason]),
+      [[slot, "closed"]],
+    );
+  });
+
+  it("starts nothing for room that has gone again", () => {
+    const driver = new Driver([cluster]);
+    driver.scheduler.grew(driver.now, 0, 3);
+    driver.scheduler.grew(driver.now, 0, -2);
+    driver.flush();
+    assert.equal(driver.scheduler.workerKeys().length, 1 + 2);
+    assert.equal(driver.scheduler.backend(0).size.max, 1);
+  });
+});

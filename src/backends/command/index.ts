@@ -172,6 +172,7 @@ const TRAITS: Traits = {
   losesWorkers: true,
   isolatesCrashes: true,
   capturesOutput: true,
+  roomVaries: false,
 };
 
 interface CommandSettings {

@@ -51,6 +51,7 @@ const TRAITS: Traits = {
   losesWorkers: false,
   isolatesCrashes: false,
   capturesOutput: false,
+  roomVaries: false,
 };
 
 class InlineBackend implements Backend {

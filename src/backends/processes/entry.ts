@@ -7,8 +7,8 @@ import type { WorkerReply, WorkerRequest } from "../../protocol/messages.ts";
 import { begin, type WorkerStart } from "../../worker/begin.ts";
 import type { WorkerPort } from "../../worker/port.ts";
 import { neighbour } from "../module-options.ts";
+import { decoder, encodeReply } from "../wire.ts";
 import type { GuardStart } from "./control.ts";
-import { decoder, encodeReply } from "./wire.ts";
 
 const CHANNEL_FD = 3;
 const CONTROL_FD = 4;

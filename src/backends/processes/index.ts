@@ -16,8 +16,8 @@ import { environment, positiveNumber, type Rule, readOptions, texts } from "../.
 import type { WorkerStart } from "../../worker/begin.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
 import { type ModuleOptions, moduleRules, moduleUrl, neighbour, planOf, shownModule } from "../module-options.ts";
+import { decoder, encodeAny, encodeRequest } from "../wire.ts";
 import type { ControlReply, ControlRequest } from "./control.ts";
-import { decoder, encodeAny, encodeRequest } from "./wire.ts";
 
 export interface ProcessesOptions extends ModuleOptions {
   /** Environment variables beside this process's own; undefined takes one away. */
@@ -103,6 +103,7 @@ const TRAITS: Traits = {
   losesWorkers: true,
   isolatesCrashes: true,
   capturesOutput: true,
+  roomVaries: false,
 };
 
 /** How long the last output of a dead child may take to arrive, where something else holds its pipes open. */

@@ -58,6 +58,7 @@ const TRAITS: Traits = {
   losesWorkers: true,
   isolatesCrashes: true,
   capturesOutput: true,
+  roomVaries: false,
 };
 
 class ProgramsBackend implements Backend {

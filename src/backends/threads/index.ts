@@ -85,6 +85,7 @@ const TRAITS: Traits = {
   losesWorkers: true,
   isolatesCrashes: false,
   capturesOutput: true,
+  roomVaries: false,
 };
 
 interface ThreadSettings {

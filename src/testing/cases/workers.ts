@@ -96,8 +96,9 @@ export function workers(subject: Subject): void {
       const told = { startsWorkers, canKill, sharesMemory, transfers, losesWorkers, capturesOutput };
 
       const own = Object.keys(told).map((name) => [name, backend.traits[name as keyof typeof told]]);
+      const hasSize = backend.traits.startsWorkers && !backend.traits.roomVaries;
 
-      assert.deepEqual(Object.fromEntries(own), told);
+      assert.deepEqual({ ...Object.fromEntries(own), startsWorkers: hasSize }, told);
     });
   });
 

@@ -100,6 +100,7 @@ function groundOf(dice: Random, isFair: boolean, series: number, taskMs: number)
     spec: {
       startsWorkers: dice.chance(0.9),
       sendsAhead: dice.chance(0.85),
+      roomVaries: false,
       recalls: recalls !== "never",
       size: { min: isElastic ? dice.below(most + 1) : most, max: most, idleMs: 10 ** (dice.next() * 6) },
       series: Array.from({ length: series }, (_, one) => one).filter((one) => one > 0 && dice.chance(0.5)),

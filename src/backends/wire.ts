@@ -1,12 +1,12 @@
-// Messages to and from a child process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
+// Messages to and from workers outside of this process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
 // V8's structured clone otherwise, which knows everything that can be copied.
 import { types } from "node:util";
-import { ProtocolError } from "../../protocol/errors.ts";
-import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../../protocol/frames.ts";
-import { JsonSafety } from "../../protocol/json-safety.ts";
-import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
-import type { MaybePacked } from "../../protocol/packing.ts";
-import { deserialize, StrictSerializer } from "../structured-copy.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../protocol/frames.ts";
+import { JsonSafety } from "../protocol/json-safety.ts";
+import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../protocol/messages.ts";
+import type { MaybePacked } from "../protocol/packing.ts";
+import { deserialize, StrictSerializer } from "./structured-copy.ts";
 
 /** Up to this length a buffer is made large enough for any text instead of measuring it first. */
 const UNMEASURED = 64 * 1024;
@@ -31,6 +31,19 @@ export function encodeAny(value: unknown): Buffer {
 /** Reads frames from chunks of bytes, split anywhere. */
 export function decoder(onMessage: (message: unknown) => void): FrameReader {
   return new FrameReader((format, payload) => onMessage(decode(format, payload)));
+}
+
+/** The message of one whole frame. @throws ProtocolError for anything else */
+export function readFrame(frame: Buffer): unknown {
+  const length = frame.length < HEADER_BYTES ? -1 : frame.readUInt32LE(0);
+  if (length !== frame.length - HEADER_BYTES) {
+    throw new ProtocolError(`Cannot read frame of ${frame.length} bytes: it says that it has ${length} of content`);
+  }
+  const format = frame[HEADER_BYTES - 1]!;
+  if (format !== JSON_FORMAT && format !== V8_FORMAT) {
+    throw new ProtocolError(`Cannot read frame: unknown format ${format}`);
+  }
+  return decode(format, frame.subarray(HEADER_BYTES));
 }
 
 function decode(format: number, payload: Uint8Array): unknown {
