@@ -22,11 +22,13 @@ import {
   text,
 } from "../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
+import { Lineup, messageOf, type Place, type PlaceSettings } from "../lineup.ts";
 import { moduleRules, planOf } from "../module-options.ts";
 import { whyNotExecutable } from "./guarded.ts";
-import { Lineup, type Place, type PlaceSettings } from "./lineup.ts";
 import { PastPerformance } from "./past-performance.ts";
 import { type ProgramEnd, WorkerProgram } from "./worker-program.ts";
+
+export { type SshOptions, ssh } from "../ssh.ts";
 
 /** A program and how many of it. */
 export interface CommandEntry {
@@ -262,7 +264,7 @@ class CommandBackend implements Backend {
     }
     clearTimeout(hand.restart);
     this.#lineup.left(hand.place);
-    this.#gone(worker, { wasReady: false, cause: new Error(`it was not ready in time`) });
+    this.#gone(worker, { wasReady: false, lastWords: "", cause: new Error(`it was not ready in time`) });
   }
 
   async close(): Promise<void> {
@@ -279,7 +281,7 @@ class CommandBackend implements Backend {
     const why = whyNotExecutable(place.argv[0]!, place.env, place.cwd);
     if (why !== undefined) {
       const cause = new Error(`Cannot start ${place.argv[0]}: ${why}`);
-      queueMicrotask(() => this.#failed(worker, hand, { wasReady: false, cause }, true));
+      queueMicrotask(() => this.#failed(worker, hand, { wasReady: false, lastWords: "", cause }, true));
       return;
     }
     const { channel, data, prepare, heartbeatMs, onTail } = this.#settings;
@@ -351,7 +353,7 @@ class CommandBackend implements Backend {
     this.#hands.delete(worker);
     const { exitCode, signal, cause } = end;
     const isLast = isForGood && this.#lineup.open === 0;
-    const why = isLast ? (this.#allReasons() ?? cause) : cause;
+    const why = isLast ? (this.#lineup.whyNone() ?? cause) : cause;
     if (isForGood && !isLast) this.#warn(reasonOf(end));
     this.#host?.workerDown(worker, {
       ...(exitCode === undefined ? {} : { exitCode }),
@@ -359,14 +361,6 @@ class CommandBackend implements Backend {
       ...(why === undefined ? {} : { cause: why }),
       isForGood,
     });
-  }
-
-  /** Where there was more than one argument list: each one's reason. */
-  #allReasons(): Error | undefined {
-    const reasons = this.#lineup.reasons();
-    if (reasons.size < 2) return undefined;
-    const lines = [...reasons].map(([what, reason]) => `${what}: ${messageOf(reason)}`);
-    return new Error(`no command could be kept running:\n${lines.join("\n")}`);
   }
 
   #warn(cause: unknown): void {
@@ -377,11 +371,8 @@ class CommandBackend implements Backend {
 /** So often busy in a row, and a worker is given up where others live. */
 const MOST_BUSY = 10;
 
-function reasonOf({ cause, exitCode, signal }: ProgramEnd): unknown {
+function reasonOf({ cause, exitCode, signal, lastWords }: ProgramEnd): unknown {
   if (cause !== undefined) return cause;
-  return new Error(signal === undefined ? `it exited with code ${exitCode ?? "unknown"}` : `it was ended by ${signal}`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const how = signal === undefined ? `it exited with code ${exitCode ?? "unknown"}` : `it was ended by ${signal}`;
+  return new Error(lastWords === "" ? how : `${how}: ${lastWords}`);
 }

@@ -21,6 +21,8 @@ const BRACE = 123;
 const BRACKET = 91;
 /** How long the last output of a dead program may take to arrive. */
 const LAST_WORDS_MS = 200;
+/** Characters of what it says on standard error before it is ready. */
+const LAST_WORDS = 1_000;
 /** So much of a tail is kept. */
 const MAX_TAIL_LINES = 10_000;
 
@@ -44,6 +46,8 @@ export interface ProgramEnd {
   readonly cause?: unknown;
   /** It has said hello and was prepared. */
   readonly wasReady: boolean;
+  /** The last line that it wrote on standard error before it was ready. */
+  readonly lastWords: string;
 }
 
 export interface ProgramListener extends Listener {
@@ -71,6 +75,7 @@ export class WorkerProgram {
   #heartbeat: NodeJS.Timeout | undefined;
   #heardAt = 0;
   #isWaitingForPong = false;
+  #said = "";
 
   constructor(settings: ProgramSettings, listener: ProgramListener) {
     this.#settings = settings;
@@ -246,7 +251,9 @@ export class WorkerProgram {
   }
 
   #wrote(stream: 1 | 2, bytes: Buffer): void {
-    this.#listener.wrote(this.#conversation?.runningTask, stream, bytes.toString("utf8"));
+    const text = bytes.toString("utf8");
+    if (stream === 2 && !this.#isReady) this.#said = (this.#said + text).slice(-LAST_WORDS);
+    this.#listener.wrote(this.#conversation?.runningTask, stream, text);
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
@@ -261,6 +268,7 @@ export class WorkerProgram {
       ...(signal === null ? {} : { signal }),
       ...(this.#cause === undefined ? {} : { cause: this.#cause }),
       wasReady: this.#isReady,
+      lastWords: this.#said.trimEnd().split("\n").at(-1)!,
     });
   }
 }

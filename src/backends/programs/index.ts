@@ -1,13 +1,14 @@
-// Runs programs of this machine, one a task. Internal for now: the command line's `map -- command`.
+// Runs programs, one a task, here or on other machines. Internal: the command line's `map -- command`.
 import { availableParallelism, hostname } from "node:os";
 import { ConfigError } from "../../protocol/errors.ts";
 import { HELLO, PROTOCOL_VERSION, type WorkerRequest } from "../../protocol/messages.ts";
-import { environment, positiveWholeNumber, readOptions } from "../../protocol/options.ts";
+import { environment, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../backend.ts";
+import { Lineup, messageOf, type Place, type PlaceSettings } from "../lineup.ts";
 import { planOf } from "../module-options.ts";
 import { findProgram } from "./find-program.ts";
 import { Launcher } from "./launcher.ts";
-import { Slot, type Surroundings } from "./slot.ts";
+import { type FarSide, Slot, type SlotListener, type Surroundings } from "./slot.ts";
 
 export { type Argument, type Piece, SLOT } from "./argument.ts";
 export type { Ended } from "./ended.ts";
@@ -15,22 +16,52 @@ export { findProgram, isExecutable } from "./find-program.ts";
 export type { Output } from "./output.ts";
 export type { Program } from "./program.ts";
 
+/** Where programs run, and how many at once. */
+export interface ProgramsHost {
+  /** As ssh knows it; undefined for this machine. */
+  readonly host: string | undefined;
+  readonly slots: number;
+}
+
 export interface ProgramsOptions {
-  /** How many programs run at once, default the machine's available parallelism. */
+  /** How many programs run at once on this machine, default its available parallelism. Without meaning where there are `hosts`. */
   readonly size?: number;
-  /** Environment variables beside this process's own; undefined takes one away. */
+  /** Environment variables beside this process's own, and those of a host; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Machines to run on, default this one. */
+  readonly hosts?: readonly ProgramsHost[];
+  /** The command of ssh and its options. */
+  readonly ssh?: readonly string[];
 }
 
 /**
- * Programs of this machine, each in a process group of its own. A task's input is a `Program`, its value an `Ended`; it fails with a
- * `ProgramError`. Tasks may have any name.
+ * Programs, each in a process group of its own. A task's input is a `Program`, its value an `Ended`; it fails with a `ProgramError`.
+ * Tasks may have any name. A host that cannot be reached is given up, with a warning, after three tries.
  *
  * @throws ConfigError for a wrong option
  */
 export function programs(options?: ProgramsOptions): Backend {
-  const given = readOptions("programs()", options, { size: positiveWholeNumber, env: environment });
-  const size = given.size ?? availableParallelism();
+  const given = readOptions("programs()", options, {
+    size: positiveWholeNumber,
+    env: environment,
+    hosts: list as Rule<readonly ProgramsHost[]>,
+    ssh: list as Rule<readonly string[]>,
+  });
+  const hosts = given.hosts ?? [{ host: undefined, slots: given.size ?? availableParallelism() }];
+  // A copy: reading process.env is slow.
+  const env = { ...process.env, ...given.env };
+  const places = hosts.flatMap(({ host, slots }) => {
+    const argv = host === undefined ? [] : [host];
+    const place = {
+      argv,
+      env,
+      cwd: undefined,
+      host: host ?? hostname(),
+      series: [host === undefined ? "local" : "far"],
+    };
+    return new Array<PlaceSettings>(slots).fill(place);
+  });
+  const size = places.length;
   const plan = planOf(
     {
       size: { min: size, max: size, idleMs: 0 },
@@ -40,11 +71,18 @@ export function programs(options?: ProgramsOptions): Backend {
       maxTasks: undefined,
       maxRssMb: undefined,
     },
-    ["program", "local"],
+    ["program"],
     size,
   );
-  // A copy: reading process.env is slow.
-  return new ProgramsBackend(plan, { ...process.env, ...given.env });
+  const far = { ssh: given.ssh, cwd: process.cwd(), env: defined(given.env ?? {}) };
+  return new ProgramsBackend(plan, env, places, far);
+}
+
+const list: Rule<readonly unknown[]> = (value, refuse) =>
+  Array.isArray(value) && value.length > 0 ? (value as unknown[]) : refuse("a list");
+
+function defined(env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 const TRAITS: Traits = {
@@ -60,20 +98,35 @@ const TRAITS: Traits = {
   capturesOutput: true,
 };
 
+/** A worker as the pool knows it, in whichever slot it is at present. */
+interface Hand {
+  slot: Slot;
+  restart: NodeJS.Timeout | undefined;
+}
+
 class ProgramsBackend implements Backend {
   readonly name = "programs";
-  readonly subject = "programs of this machine";
+  readonly subject = "programs";
   readonly traits: Traits = TRAITS;
   readonly plan: Plan;
   readonly #env: Readonly<Record<string, string | undefined>>;
-  readonly #slots = new Map<number, Slot>();
+  readonly #lineup: Lineup;
+  readonly #far: Omit<FarSide, "host">;
+  readonly #hands = new Map<number, Hand>();
   readonly #paths = new Map<string, string>();
   #surroundings: Surroundings | undefined;
   #host: BackendHost | undefined;
 
-  constructor(plan: Plan, env: Readonly<Record<string, string | undefined>>) {
+  constructor(
+    plan: Plan,
+    env: Readonly<Record<string, string | undefined>>,
+    places: readonly PlaceSettings[],
+    far: Omit<FarSide, "host">,
+  ) {
     this.plan = plan;
     this.#env = env;
+    this.#lineup = new Lineup(places, undefined);
+    this.#far = far;
   }
 
   open(host: BackendHost): void {
@@ -82,17 +135,15 @@ class ProgramsBackend implements Backend {
   }
 
   start(worker: number): WorkerFacts {
-    const slot = new Slot(this.#freeNumber(), this.#surround(), {
-      reply: (reply) => this.#host?.reply(worker, reply),
-      down: (loss) => this.#down(worker, loss),
-    });
-    this.#slots.set(worker, slot);
-    queueMicrotask(() => this.#host?.reply(worker, [[], [], [], [[HELLO, PROTOCOL_VERSION, ["run"], 0]]]));
-    return { host: hostname() };
+    const place = this.#lineup.take();
+    const hand: Hand = { slot: this.#slotAt(place, worker), restart: undefined };
+    this.#hands.set(worker, hand);
+    hand.slot.open();
+    return { host: place.host, series: place.series };
   }
 
   send(worker: number, request: WorkerRequest): void {
-    this.#slots.get(worker)?.receive(request);
+    this.#hands.get(worker)?.slot.receive(request);
   }
 
   recall(): readonly number[] {
@@ -104,11 +155,15 @@ class ProgramsBackend implements Backend {
   }
 
   stop(worker: number): void {
-    this.#slots.get(worker)?.stop();
+    const hand = this.#hands.get(worker);
+    if (hand?.restart === undefined) hand?.slot.stop();
+    else this.#giveOver(worker, hand);
   }
 
   kill(worker: number): void {
-    this.#slots.get(worker)?.kill();
+    const hand = this.#hands.get(worker);
+    if (hand?.restart === undefined) hand?.slot.kill();
+    else this.#giveOver(worker, hand);
   }
 
   async close(): Promise<void> {
@@ -134,17 +189,58 @@ class ProgramsBackend implements Backend {
     return this.#surroundings;
   }
 
+  #slotAt(place: Place, worker: number): Slot {
+    const [host] = place.argv;
+    const listener: SlotListener = {
+      up: () => this.#host?.reply(worker, [[], [], [], [[HELLO, PROTOCOL_VERSION, ["run"], 0]]]),
+      unreachable: (cause) => this.#unreachable(worker, cause),
+      reply: (reply) => this.#host?.reply(worker, reply),
+      down: (loss) => {
+        this.#lineup.left(place);
+        this.#down(worker, loss);
+      },
+    };
+    const farSide = host === undefined ? undefined : { host, ...this.#far };
+    return new Slot(this.#freeNumber(), place, farSide, this.#surround(), listener);
+  }
+
   #freeNumber(): number {
-    const taken = new Set(Array.from(this.#slots.values(), ({ number }) => number));
+    const taken = new Set(Array.from(this.#hands.values(), ({ slot }) => slot.number));
     let number = 1;
     while (taken.has(number)) number++;
     return number;
   }
 
+  /** Nobody has given it anything yet: it is tried again as the same worker, or given up. */
+  #unreachable(worker: number, cause: unknown): void {
+    const hand = this.#hands.get(worker);
+    if (hand === undefined) return;
+    const { place } = hand.slot;
+    const againMs = this.#lineup.failed(place, cause, false);
+    if (againMs < 0) {
+      const isLast = this.#lineup.open === 0;
+      if (!isLast) process.emitWarning(`manyhands goes on without one worker: ${messageOf(cause)}`);
+      this.#down(worker, { cause: this.#lineup.whyNone() ?? cause, isForGood: true });
+      return;
+    }
+    place.isTaken = true;
+    hand.restart = setTimeout(() => {
+      hand.restart = undefined;
+      hand.slot = this.#slotAt(place, worker);
+      hand.slot.open();
+    }, againMs);
+  }
+
+  #giveOver(worker: number, { slot, restart }: Hand): void {
+    clearTimeout(restart);
+    this.#lineup.left(slot.place);
+    this.#down(worker, { cause: slot.place.reason ?? new Error("it was not ready in time") });
+  }
+
   #down(worker: number, loss: WorkerLoss): void {
     // Said in a turn of its own: nobody expects a worker to be gone within the call that ends it.
     queueMicrotask(() => {
-      if (this.#slots.delete(worker)) this.#host?.workerDown(worker, loss);
+      if (this.#hands.delete(worker)) this.#host?.workerDown(worker, loss);
     });
   }
 }

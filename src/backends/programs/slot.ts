@@ -16,15 +16,21 @@ import {
 } from "../../protocol/messages.ts";
 import { unpack } from "../../protocol/packing.ts";
 import type { WorkerLoss } from "../backend.ts";
-import { nameOf, toWords } from "./argument.ts";
-import { endedOf } from "./ended.ts";
+import type { Place } from "../lineup.ts";
+import { guardedFarArgv, SSH } from "../ssh.ts";
+import { nameOf, toWords, wordsOf } from "./argument.ts";
+import { type Ended, endedOf } from "./ended.ts";
 import type { Launcher } from "./launcher.ts";
-import type { LauncherReply, RunMessage } from "./messages.ts";
+import { type LauncherReply, ORDERS, type RunMessage } from "./messages.ts";
 import type { Output } from "./output.ts";
 import { type Program, readProgram } from "./program.ts";
 import { errorOf, startError } from "./program-error.ts";
 
 export interface SlotListener {
+  /** It can take programs. */
+  up(): void;
+  /** The machine where it is cannot be reached, or runs no programs. */
+  unreachable(cause: unknown): void;
   reply(reply: WorkerReply): void;
   down(loss: WorkerLoss): void;
 }
@@ -34,6 +40,16 @@ export interface Surroundings {
   readonly launcher: Launcher;
   /** Where a program is; its name where it is not found. */
   locate(program: string): string;
+}
+
+/** A machine that is reached by ssh, and how. */
+export interface FarSide {
+  readonly host: string;
+  readonly ssh: readonly string[] | undefined;
+  /** Where programs run there. */
+  readonly cwd: string;
+  /** Variables beside those of that machine. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 interface Job {
@@ -46,16 +62,41 @@ interface Job {
 export class Slot {
   /** From 1; one that is free again goes to the next worker. */
   readonly number: number;
+  readonly place: Place;
+  readonly #farSide: FarSide | undefined;
   readonly #surroundings: Surroundings;
   readonly #listener: SlotListener;
   #job: Job | undefined;
+  #isReaching = false;
   #isStopping = false;
   #isKilled = false;
 
-  constructor(number: number, surroundings: Surroundings, listener: SlotListener) {
+  /** @param farSide where it is; undefined for this machine */
+  constructor(
+    number: number,
+    place: Place,
+    farSide: FarSide | undefined,
+    surroundings: Surroundings,
+    listener: SlotListener,
+  ) {
     this.number = number;
+    this.place = place;
+    this.#farSide = farSide;
     this.#surroundings = surroundings;
     this.#listener = listener;
+  }
+
+  /** Sees whether programs can be started where it is. */
+  open(): void {
+    if (this.#farSide === undefined) {
+      queueMicrotask(() => this.#listener.up());
+      return;
+    }
+    this.#isReaching = true;
+    this.#surroundings.launcher.run(this.#request(TRUE), {
+      ended: (reply) => this.#reached(reply),
+      lost: (cause) => this.#leave(() => {}, { cause }),
+    });
   }
 
   receive(request: WorkerRequest): void {
@@ -79,14 +120,18 @@ export class Slot {
   /** Ends once nothing runs. */
   stop(): void {
     this.#isStopping = true;
-    if (this.#job === undefined) this.#listener.down({});
+    if (!this.#isRunning) this.#listener.down({});
   }
 
   /** Ends what runs, and then itself. */
   kill(): void {
     this.#isKilled = true;
-    if (this.#job === undefined) this.#listener.down({});
+    if (!this.#isRunning) this.#listener.down({});
     else this.#surroundings.launcher.signal(this.number, "SIGKILL");
+  }
+
+  get #isRunning(): boolean {
+    return this.#job !== undefined || this.#isReaching;
   }
 
   #run([, , tickets, ids, inputs, extras]: RunRequest): void {
@@ -99,10 +144,10 @@ export class Slot {
 
   #start(ticket: number, id: TaskId, input: unknown): void {
     let program: Program;
-    let words: readonly string[];
+    let request: RunMessage;
     try {
       program = readProgram(input);
-      words = toWords(program.argv, this.number);
+      request = this.#request(program);
     } catch (error) {
       // Not within the call that sends it.
       queueMicrotask(() => this.#failed(ticket, 0, error, PERMANENT));
@@ -110,13 +155,18 @@ export class Slot {
     }
     const job = { ticket, id, program: nameOf(program.argv, this.number), isAborted: false };
     this.#job = job;
-    this.#surroundings.launcher.run(this.#request(words, program), {
+    this.#surroundings.launcher.run(request, {
       ended: (reply) => this.#ended(job, reply),
       lost: (cause) => this.#leave(() => {}, { cause, hasBegun: (asked) => asked === ticket }),
     });
   }
 
-  #request(words: readonly string[], { env, stdin }: Program): RunMessage {
+  #request(program: Program): RunMessage {
+    return this.#farSide === undefined ? this.#nearRequest(program) : this.#farRequest(program, this.#farSide);
+  }
+
+  #nearRequest({ argv, env, stdin }: Program): RunMessage {
+    const words = toWords(argv, this.number);
     const [name = ""] = words;
     // Another PATH may mean another program.
     const file = env === undefined ? this.#surroundings.locate(name) : name;
@@ -130,20 +180,57 @@ export class Slot {
     ];
   }
 
+  #farRequest({ argv, env, stdin }: Program, { host, ssh, cwd, env: usual }: FarSide): RunMessage {
+    if (stdin !== undefined) throw new TypeError(`Cannot give a program on ${host} something to read`);
+    const given = { ...usual, ...env };
+    const variables = Object.fromEntries(
+      Object.entries(given).filter((pair) => pair[1] !== undefined),
+    ) as FarSide["env"];
+    const words = guardedFarArgv({
+      ...(ssh === undefined ? {} : { ssh }),
+      host,
+      words: wordsOf(argv, this.number),
+      cwd,
+      env: variables,
+    });
+    return ["run", this.number, this.#surroundings.locate(words[0]!), words, 0, ORDERS];
+  }
+
+  #reached(reply: LauncherReply): void {
+    this.#isReaching = false;
+    const failure = this.#whyNotReached(reply);
+    if (this.#isKilled || this.#isStopping) this.#listener.down({});
+    else if (failure === undefined) this.#listener.up();
+    else this.#listener.unreachable(failure);
+  }
+
+  #whyNotReached(reply: LauncherReply): Error | undefined {
+    const { host, ssh = SSH } = this.#farSide!;
+    if (reply[0] === "failed") return startError(ssh[0]!, reply[2], reply[3]);
+    const { ended, stderr } = endedOf(reply, host);
+    ended.stdout.close();
+    stderr.close();
+    return ended.exitCode === 0 ? undefined : cutOff(host, ended);
+  }
+
   #ended(job: Job, reply: LauncherReply): void {
     const { ticket } = job;
     if (reply[0] === "failed") {
       this.#failed(ticket, 0, startError(job.program, reply[2], reply[3]), THROWN);
       return;
     }
-    const { ended, stderr } = endedOf(reply);
-    this.#pass(job.id, stderr);
+    const { ended, stderr, isCutOff } = endedOf(reply, this.#farSide?.host);
+    if (isCutOff) stderr.close();
+    else this.#pass(job.id, stderr);
     const micros = Math.round(ended.runMs * 1000);
     // Nobody waits for the answer any more.
-    if (job.isAborted || this.#isKilled) ended.stdout.close();
+    if (job.isAborted || this.#isKilled || isCutOff) ended.stdout.close();
     const error = errorOf(job.program, ended);
     if (this.#isKilled) this.#leave(() => {}, { signal: "SIGKILL", hasBegun: (asked) => asked === ticket });
-    else if (error !== undefined) this.#failed(ticket, micros, error, THROWN);
+    else if (isCutOff) {
+      const cause = cutOff(this.place.host, ended);
+      this.#leave(() => {}, { cause, hasBegun: (asked) => asked === ticket });
+    } else if (error !== undefined) this.#failed(ticket, micros, error, THROWN);
     else this.#leave(() => this.#listener.reply([[ticket], [micros], [ended], 0]));
   }
 
@@ -174,6 +261,14 @@ export class Slot {
   #print(id: TaskId, text: string): void {
     this.#listener.reply([[], [], [], [[OUTPUT, id, 2, text]]]);
   }
+}
+
+const TRUE: Program = { argv: ["true"] };
+
+/** What ssh says of its failure. */
+function cutOff(host: string, { exitCode, lastWords }: Ended): Error {
+  const why = lastWords.split("\n").at(-1)?.trim() ?? "";
+  return new Error(`Cannot run programs on ${host}: ${why === "" ? `ssh exited with ${exitCode}` : why}`);
 }
 
 function withNulls(env: Readonly<Record<string, string | undefined>>): Record<string, string | null> {

@@ -32,7 +32,7 @@ export class Joblog {
     const { startedAt, runMs } = run ?? timesOf(result);
     const columns = [
       seq,
-      HERE,
+      run?.host ?? HERE,
       (startedAt / 1000).toFixed(3),
       (runMs / 1000).toFixed(3).padStart(10),
       0,
