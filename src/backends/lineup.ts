@@ -17,6 +17,8 @@ const RESTART_MS = 100;
 export interface PlaceSettings {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Those of it that other argument lists have not. */
+  readonly ownEnv?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd: string | undefined;
   readonly host: string;
   readonly series: readonly string[];

@@ -1,6 +1,6 @@
 // What a program wrote, as it is written for its item.
 import { isUtf8 } from "node:buffer";
-import type { Ended, Output } from "../../backends/programs/index.ts";
+import type { Ended, Output } from "../../backends/command/programs/index.ts";
 import type { Item } from "../input/item.ts";
 import { type Formatted, formatResult, type OutputFormat, type Result } from "../output/format.ts";
 import { toJson } from "../output/json.ts";

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Argument, type Program, programs } from "../../backends/programs/index.ts";
+import { type Argument, type Program, programs } from "../../backends/command/programs/index.ts";
 import { Pool } from "../../index.ts";
 import { Joblog } from "../command/joblog.ts";
 import { dropOutput, formatOutput, tagOf } from "../command/output.ts";

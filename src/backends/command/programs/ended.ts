@@ -1,4 +1,4 @@
-import { OWN_255 } from "../ssh.ts";
+import { OWN_255 } from "../../ssh.ts";
 import type { LauncherReply } from "./messages.ts";
 import { Output } from "./output.ts";
 

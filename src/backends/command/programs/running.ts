@@ -14,6 +14,8 @@ export interface Start {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What it reads on its standard input, in base64; 0 for nothing; `ORDERS` for what `signal` says. */
   readonly stdin: string | 0 | typeof ORDERS;
+  /** 0 for this process's own. */
+  readonly cwd: string | 0;
 }
 
 export class Running {
@@ -91,10 +93,17 @@ export function failure(slot: number, error: unknown): LauncherReply {
   return ["failed", slot, code ?? "ERR_PROGRAM", message];
 }
 
-function launch({ file, words, env }: Start, stdio: StdioOptions): ChildProcess {
+function launch({ file, words, env, cwd }: Start, stdio: StdioOptions): ChildProcess {
   const [argv0 = "", ...args] = words;
   // Node reads options through their prototype.
-  return spawn(file, args, { __proto__: null, argv0, env, stdio, detached: true } as object);
+  return spawn(file, args, {
+    __proto__: null,
+    argv0,
+    env,
+    stdio,
+    detached: true,
+    cwd: cwd === 0 ? undefined : cwd,
+  } as object);
 }
 
 /** A file that reads from its beginning. */

@@ -1,18 +1,22 @@
 // Runs programs, one a task, here or on other machines. Internal: the command line's `map -- command`.
 import { availableParallelism, hostname } from "node:os";
-import { ConfigError } from "../../protocol/errors.ts";
-import { HELLO, PROTOCOL_VERSION, type WorkerRequest } from "../../protocol/messages.ts";
-import { environment, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
-import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../backend.ts";
-import { Lineup, messageOf, type Place, type PlaceSettings } from "../lineup.ts";
-import { planOf } from "../module-options.ts";
-import { findProgram } from "./find-program.ts";
+import { ConfigError } from "../../../protocol/errors.ts";
+import { HELLO, PROTOCOL_VERSION, type WorkerRequest } from "../../../protocol/messages.ts";
+import { environment, positiveWholeNumber, type Rule, readOptions } from "../../../protocol/options.ts";
+import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../../backend.ts";
+import { Lineup, messageOf, type Place, type PlaceSettings } from "../../lineup.ts";
+import { planOf } from "../../module-options.ts";
+import { findProgram } from "../find-program.ts";
+import type { Face } from "./face.ts";
 import { Launcher } from "./launcher.ts";
+import { type OneShotOptions, oneShot } from "./one-shot.ts";
+import { readProgram } from "./program.ts";
+import { errorOf } from "./program-error.ts";
 import { type FarSide, Slot, type SlotListener, type Surroundings } from "./slot.ts";
 
+export { findProgram, isExecutable } from "../find-program.ts";
 export { type Argument, type Piece, SLOT } from "./argument.ts";
 export type { Ended } from "./ended.ts";
-export { findProgram, isExecutable } from "./find-program.ts";
 export type { Output } from "./output.ts";
 export type { Program } from "./program.ts";
 
@@ -75,8 +79,15 @@ export function programs(options?: ProgramsOptions): Backend {
     size,
   );
   const far = { ssh: given.ssh, cwd: process.cwd(), env: defined(given.env ?? {}) };
-  return new ProgramsBackend(plan, env, places, far);
+  return new ProgramsBackend({ plan, places, env, face: PLAIN, far });
 }
+
+/** An input is a program, its value how that ended. */
+const PLAIN: Face = {
+  tellsStderr: true,
+  programOf: readProgram,
+  outcomeOf: (program, ended) => (ended.exitCode === 0 ? { value: ended } : { error: errorOf(program, ended) }),
+};
 
 const list: Rule<readonly unknown[]> = (value, refuse) =>
   Array.isArray(value) && value.length > 0 ? (value as unknown[]) : refuse("a list");
@@ -98,6 +109,28 @@ const TRAITS: Traits = {
   capturesOutput: true,
 };
 
+interface ProgramsSettings {
+  readonly plan: Plan;
+  readonly places: readonly PlaceSettings[];
+  /** What all programs have. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly face: Face;
+  /** Where the places are hosts by their name, how those are reached; undefined where all are here. */
+  readonly far: FarSettings | undefined;
+}
+
+type FarSettings = Omit<FarSide, "host">;
+
+/** Programs of this machine from argument lists, for inputs of any kind. */
+export function oneShotPrograms(
+  plan: Plan,
+  places: readonly PlaceSettings[],
+  env: Readonly<Record<string, string | undefined>>,
+  options: OneShotOptions,
+): Backend {
+  return new ProgramsBackend({ plan, places, env, face: oneShot(options), far: undefined });
+}
+
 /** A worker as the pool knows it, in whichever slot it is at present. */
 interface Hand {
   slot: Slot;
@@ -106,25 +139,24 @@ interface Hand {
 
 class ProgramsBackend implements Backend {
   readonly name = "programs";
-  readonly subject = "programs";
-  readonly traits: Traits = TRAITS;
+  readonly subject: string;
+  readonly traits: Traits;
   readonly plan: Plan;
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #lineup: Lineup;
-  readonly #far: Omit<FarSide, "host">;
+  readonly #far: FarSettings | undefined;
   readonly #hands = new Map<number, Hand>();
-  readonly #paths = new Map<string, string>();
+  readonly #paths = new WeakMap<Place, Map<string, string>>();
+  readonly #face: Face;
   #surroundings: Surroundings | undefined;
   #host: BackendHost | undefined;
 
-  constructor(
-    plan: Plan,
-    env: Readonly<Record<string, string | undefined>>,
-    places: readonly PlaceSettings[],
-    far: Omit<FarSide, "host">,
-  ) {
+  constructor({ plan, places, env, face, far }: ProgramsSettings) {
     this.plan = plan;
+    this.subject = places[0]!.argv.join(" ") || "programs";
+    this.traits = { ...TRAITS, capturesOutput: face.tellsStderr };
     this.#env = env;
+    this.#face = face;
     this.#lineup = new Lineup(places, undefined);
     this.#far = far;
   }
@@ -172,35 +204,41 @@ class ProgramsBackend implements Backend {
   }
 
   /** Looked for once, as shells do: the system tries every folder of PATH, at each start. */
-  #locate(program: string): string {
-    let path = this.#paths.get(program);
+  #locate(program: string, place: Place): string {
+    let paths = this.#paths.get(place);
+    if (paths === undefined) this.#paths.set(place, (paths = new Map()));
+    let path = paths.get(program);
     if (path === undefined) {
-      const found = findProgram(program, this.#env["PATH"]);
+      const found = findProgram(program, place.env["PATH"], place.cwd);
       path = found.kind === "program" ? found.path : program;
-      this.#paths.set(program, path);
+      paths.set(program, path);
     }
     return path;
   }
 
   #surround(): Surroundings {
     if (this.#surroundings === undefined || this.#surroundings.launcher.isGone) {
-      this.#surroundings = { launcher: new Launcher(this.#env), locate: (program) => this.#locate(program) };
+      this.#surroundings = {
+        launcher: new Launcher(this.#env),
+        locate: (program, place) => this.#locate(program, place),
+        face: this.#face,
+      };
     }
     return this.#surroundings;
   }
 
   #slotAt(place: Place, worker: number): Slot {
-    const [host] = place.argv;
+    const [host] = this.#far === undefined ? [] : place.argv;
     const listener: SlotListener = {
       up: () => this.#host?.reply(worker, [[], [], [], [[HELLO, PROTOCOL_VERSION, ["run"], 0]]]),
-      unreachable: (cause) => this.#unreachable(worker, cause),
+      unreachable: (cause, isForGood) => this.#unreachable(worker, cause, isForGood),
       reply: (reply) => this.#host?.reply(worker, reply),
       down: (loss) => {
         this.#lineup.left(place);
         this.#down(worker, loss);
       },
     };
-    const farSide = host === undefined ? undefined : { host, ...this.#far };
+    const farSide = host === undefined ? undefined : { host, ...this.#far! };
     return new Slot(this.#freeNumber(), place, farSide, this.#surround(), listener);
   }
 
@@ -212,11 +250,11 @@ class ProgramsBackend implements Backend {
   }
 
   /** Nobody has given it anything yet: it is tried again as the same worker, or given up. */
-  #unreachable(worker: number, cause: unknown): void {
+  #unreachable(worker: number, cause: unknown, isHopeless: boolean): void {
     const hand = this.#hands.get(worker);
     if (hand === undefined) return;
     const { place } = hand.slot;
-    const againMs = this.#lineup.failed(place, cause, false);
+    const againMs = this.#lineup.failed(place, cause, isHopeless);
     if (againMs < 0) {
       const isLast = this.#lineup.open === 0;
       if (!isLast) process.emitWarning(`manyhands goes on without one worker: ${messageOf(cause)}`);

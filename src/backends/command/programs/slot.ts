@@ -1,6 +1,6 @@
 // A worker of this backend: one program after the other. Turns requests into runs, and ends into answers.
 import { StringDecoder } from "node:string_decoder";
-import { toErrorRecord } from "../../protocol/error-record.ts";
+import { toErrorRecord } from "../../../protocol/error-record.ts";
 import {
   ABORT,
   DRAIN,
@@ -13,24 +13,26 @@ import {
   THROWN,
   type WorkerReply,
   type WorkerRequest,
-} from "../../protocol/messages.ts";
-import { unpack } from "../../protocol/packing.ts";
-import type { WorkerLoss } from "../backend.ts";
-import type { Place } from "../lineup.ts";
-import { guardedFarArgv, SSH } from "../ssh.ts";
+} from "../../../protocol/messages.ts";
+import { unpack } from "../../../protocol/packing.ts";
+import type { WorkerLoss } from "../../backend.ts";
+import type { Place } from "../../lineup.ts";
+import { guardedFarArgv, SSH } from "../../ssh.ts";
+import { findProgram } from "../find-program.ts";
 import { nameOf, toWords, wordsOf } from "./argument.ts";
 import { type Ended, endedOf } from "./ended.ts";
+import type { Face } from "./face.ts";
 import type { Launcher } from "./launcher.ts";
 import { type LauncherReply, ORDERS, type RunMessage } from "./messages.ts";
 import type { Output } from "./output.ts";
-import { type Program, readProgram } from "./program.ts";
-import { errorOf, startError } from "./program-error.ts";
+import type { Program } from "./program.ts";
+import { startError } from "./program-error.ts";
 
 export interface SlotListener {
   /** It can take programs. */
   up(): void;
   /** The machine where it is cannot be reached, or runs no programs. */
-  unreachable(cause: unknown): void;
+  unreachable(cause: unknown, isForGood: boolean): void;
   reply(reply: WorkerReply): void;
   down(loss: WorkerLoss): void;
 }
@@ -39,7 +41,8 @@ export interface SlotListener {
 export interface Surroundings {
   readonly launcher: Launcher;
   /** Where a program is; its name where it is not found. */
-  locate(program: string): string;
+  locate(program: string, place: Place): string;
+  readonly face: Face;
 }
 
 /** A machine that is reached by ssh, and how. */
@@ -89,7 +92,7 @@ export class Slot {
   /** Sees whether programs can be started where it is. */
   open(): void {
     if (this.#farSide === undefined) {
-      queueMicrotask(() => this.#listener.up());
+      queueMicrotask(() => this.#openHere());
       return;
     }
     this.#isReaching = true;
@@ -97,6 +100,15 @@ export class Slot {
       ended: (reply) => this.#reached(reply),
       lost: (cause) => this.#leave(() => {}, { cause }),
     });
+  }
+
+  /** A program that is not there need not be tried. */
+  #openHere(): void {
+    const { argv, env, cwd } = this.place;
+    const [name] = argv;
+    const found = name === undefined || name.includes("{}") ? undefined : findProgram(name, env["PATH"], cwd);
+    if (found === undefined || found.kind === "program") this.#listener.up();
+    else this.#listener.unreachable(new Error(`Cannot start ${name}: ${found.why}`), true);
   }
 
   receive(request: WorkerRequest): void {
@@ -146,7 +158,7 @@ export class Slot {
     let program: Program;
     let request: RunMessage;
     try {
-      program = readProgram(input);
+      program = this.#surroundings.face.programOf(input, this.place);
       request = this.#request(program);
     } catch (error) {
       // Not within the call that sends it.
@@ -165,11 +177,11 @@ export class Slot {
     return this.#farSide === undefined ? this.#nearRequest(program) : this.#farRequest(program, this.#farSide);
   }
 
-  #nearRequest({ argv, env, stdin }: Program): RunMessage {
+  #nearRequest({ argv, env, stdin, cwd = this.place.cwd }: Program): RunMessage {
     const words = toWords(argv, this.number);
     const [name = ""] = words;
     // Another PATH may mean another program.
-    const file = env === undefined ? this.#surroundings.locate(name) : name;
+    const file = env === this.place.ownEnv ? this.#surroundings.locate(name, this.place) : name;
     return [
       "run",
       this.number,
@@ -177,6 +189,7 @@ export class Slot {
       words,
       env === undefined ? 0 : withNulls(env),
       stdin === undefined ? 0 : base64(stdin),
+      cwd ?? 0,
     ];
   }
 
@@ -193,7 +206,7 @@ export class Slot {
       cwd,
       env: variables,
     });
-    return ["run", this.number, this.#surroundings.locate(words[0]!), words, 0, ORDERS];
+    return ["run", this.number, this.#surroundings.locate(words[0]!, this.place), words, 0, ORDERS, 0];
   }
 
   #reached(reply: LauncherReply): void {
@@ -201,7 +214,7 @@ export class Slot {
     const failure = this.#whyNotReached(reply);
     if (this.#isKilled || this.#isStopping) this.#listener.down({});
     else if (failure === undefined) this.#listener.up();
-    else this.#listener.unreachable(failure);
+    else this.#listener.unreachable(failure, false);
   }
 
   #whyNotReached(reply: LauncherReply): Error | undefined {
@@ -220,18 +233,22 @@ export class Slot {
       return;
     }
     const { ended, stderr, isCutOff } = endedOf(reply, this.#farSide?.host);
-    if (isCutOff) stderr.close();
-    else this.#pass(job.id, stderr);
+    const { face } = this.#surroundings;
     const micros = Math.round(ended.runMs * 1000);
+    if (isCutOff || this.#isKilled) {
+      ended.stdout.close();
+      if (isCutOff || !face.tellsStderr) stderr.close();
+      else this.#pass(job.id, stderr);
+      const how = isCutOff ? { cause: cutOff(this.place.host, ended) } : { signal: "SIGKILL" };
+      this.#leave(() => {}, { ...how, hasBegun: (asked) => asked === ticket });
+      return;
+    }
+    if (face.tellsStderr) this.#pass(job.id, stderr);
+    const outcome = face.outcomeOf(job.program, ended, stderr);
     // Nobody waits for the answer any more.
-    if (job.isAborted || this.#isKilled || isCutOff) ended.stdout.close();
-    const error = errorOf(job.program, ended);
-    if (this.#isKilled) this.#leave(() => {}, { signal: "SIGKILL", hasBegun: (asked) => asked === ticket });
-    else if (isCutOff) {
-      const cause = cutOff(this.place.host, ended);
-      this.#leave(() => {}, { cause, hasBegun: (asked) => asked === ticket });
-    } else if (error !== undefined) this.#failed(ticket, micros, error, THROWN);
-    else this.#leave(() => this.#listener.reply([[ticket], [micros], [ended], 0]));
+    if (job.isAborted) ended.stdout.close();
+    if ("error" in outcome) this.#failed(ticket, micros, outcome.error, THROWN);
+    else this.#leave(() => this.#listener.reply([[ticket], [micros], [outcome.value], 0]));
   }
 
   #failed(ticket: number, micros: number, error: unknown, how: number): void {

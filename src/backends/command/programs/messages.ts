@@ -11,6 +11,8 @@ export type RunMessage = readonly [
   env: Readonly<Record<string, string | null>> | 0,
   /** What it reads, in base64; `ORDERS` for a far program's orders. */
   stdin: string | 0 | typeof ORDERS,
+  /** Where it runs; 0 for where the launcher does. */
+  cwd: string | 0,
 ];
 
 /** The program is ssh, and its standard input a pipe: a line asks the far program to end, and the end of the pipe kills it. */
