@@ -1,6 +1,8 @@
 // Carries out what the pool asks of workers that are programs, and tells what becomes of them.
 import { ConfigError } from "../../protocol/errors.ts";
 import { HELLO, OUTPUT, PROTOCOL_VERSION, type WorkerReply, type WorkerRequest } from "../../protocol/messages.ts";
+import type { StdioFormat } from "../../protocol/stdio.ts";
+import { loadMsgpack } from "../../worker/msgpack-library.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts } from "../backend.ts";
 import { Lineup, messageOf, type Place, type PlaceSettings } from "../lineup.ts";
 import { findProgram } from "./find-program.ts";
@@ -34,6 +36,7 @@ export interface CommandSettings {
   readonly onTail: ((tail: Tail) => void) | undefined;
   readonly pastPerformance: string | undefined;
   readonly heartbeatMs: number;
+  readonly format: StdioFormat | undefined;
 }
 
 /** A worker as the pool knows it, in whichever program it is at present. */
@@ -135,11 +138,23 @@ export class CommandBackend implements Backend {
       queueMicrotask(() => this.#failed(worker, hand, { wasReady: false, lastWords: "", cause }, true));
       return;
     }
-    const { channel, data, prepare, heartbeatMs, onTail } = this.#settings;
+    const { channel, data, prepare, heartbeatMs, onTail, format } = this.#settings;
     const { concurrency } = this.plan;
     const { workerId } = hand;
     hand.program = new WorkerProgram(
-      { argv: place.argv, env: place.env, cwd: place.cwd, channel, workerId, concurrency, data, prepare, heartbeatMs },
+      {
+        argv: place.argv,
+        env: place.env,
+        cwd: place.cwd,
+        channel,
+        workerId,
+        concurrency,
+        data,
+        prepare,
+        heartbeatMs,
+        msgpack: format === "json" ? undefined : loadMsgpack(),
+        needsMsgpack: format === "msgpack",
+      },
       {
         ready: ({ hello }) => {
           const abilities = { capacity: hello.concurrency, takesAhead: hello.features.has("ahead") };

@@ -18,6 +18,7 @@ import {
   readOptions,
   text,
 } from "../../protocol/options.ts";
+import { loadMsgpack } from "../../worker/msgpack-library.ts";
 import type { Backend } from "../backend.ts";
 import { moduleRules, planOf } from "../module-options.ts";
 import { CommandBackend, type Tail } from "./command-backend.ts";
@@ -56,6 +57,11 @@ export interface CommandOptions {
   /** How often a silent worker is asked whether it lives, default 5,000 ms; 0 for never. */
   readonly heartbeatMs?: number;
   /**
+   * How messages go: `"json"`, as lines, so that values are those of JSON; `"msgpack"`, as frames, which bring bytes, dates, `NaN` and
+   * BigInts too, and need the package `@msgpack/msgpack`. Default: frames where that is installed and the worker can, else lines.
+   */
+  readonly format?: "json" | "msgpack";
+  /**
    * `"stdio"`, the default; or `"none"`: a program a task, which knows nothing of this library. Where its arguments have a `{}`, the
    * input is filled in there; otherwise it is what the program reads. The value is a `ProgramResult`; any exit code but 0 is a failure,
    * with `code`, `exitCode`, `signal`, `stdout` and `stderr`. Of the other options only `size`, `series`, `env` and `cwd` go with it.
@@ -90,12 +96,15 @@ export function command(argv: Command, options?: CommandOptions): Backend {
     onTail: func as Rule<(tail: Tail) => void>,
     pastPerformance: text,
     heartbeatMs: milliseconds,
+    format: oneOf("json", "msgpack"),
     protocol: oneOf("stdio", "none"),
     exitCodes,
     output: oneOf("text", "bytes"),
     maxOutputBytes: positiveWholeNumber,
   });
   refuseForProtocol(given.protocol ?? "stdio", given);
+  if (given.format === "msgpack" && loadMsgpack() === undefined)
+    throw new ConfigError('Cannot use format "msgpack" of command(): the package @msgpack/msgpack is not installed');
   const shared = { env: { ...process.env, ...given.env }, cwd: given.cwd };
   const places = placesOf(argv, shared);
   const own = ["command", ...(places.every(({ host }) => host === hostname()) ? ["local"] : [])];
@@ -111,6 +120,7 @@ export function command(argv: Command, options?: CommandOptions): Backend {
     onTail: given.onTail,
     pastPerformance: given.pastPerformance,
     heartbeatMs: given.heartbeatMs ?? HEARTBEAT_MS,
+    format: given.format,
   });
 }
 
@@ -128,6 +138,7 @@ const ONLY: Readonly<Record<"stdio" | "none", readonly string[]>> = {
     "onTail",
     "pastPerformance",
     "heartbeatMs",
+    "format",
   ],
   none: ["exitCodes", "output", "maxOutputBytes"],
 };
