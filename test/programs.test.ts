@@ -1,7 +1,7 @@
 // The backend behind `manyhands map -- program`, by itself.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Ended, type Program, programs, SLOT } from "../src/backends/programs/index.ts";
+import { type Ended, type Program, programs, SLOT } from "../src/backends/command/programs/index.ts";
 import { Pool } from "../src/index.ts";
 
 interface Tasks {

@@ -6,21 +6,19 @@ import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "
 import { JsonSafety } from "../protocol/json-safety.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../protocol/messages.ts";
 import type { MaybePacked } from "../protocol/packing.ts";
+import { jsonFrame } from "../worker/message-frames.ts";
 import { deserialize, StrictSerializer } from "./structured-copy.ts";
-
-/** Up to this length a buffer is made large enough for any text instead of measuring it first. */
-const UNMEASURED = 64 * 1024;
 
 const safety = new JsonSafety(types.isProxy);
 
 /** @throws DataCloneError when a value cannot be copied */
 export function encodeRequest(request: WorkerRequest): Buffer {
-  return isSafeRequest(request) ? jsonFrame(request) : v8Frame(request);
+  return isSafeRequest(request) ? jsonFrame(JSON.stringify(request)) : v8Frame(request);
 }
 
 /** @throws DataCloneError when a value cannot be copied */
 export function encodeReply(reply: WorkerReply): Buffer {
-  return isSafeReply(reply) ? jsonFrame(reply) : v8Frame(reply);
+  return isSafeReply(reply) ? jsonFrame(JSON.stringify(reply)) : v8Frame(reply);
 }
 
 /** Anything that can be copied, as one frame. */
@@ -93,17 +91,6 @@ function areUsual(extras: readonly (TaskExtras | 0)[]): boolean {
 /** An infinite priority has no JSON. */
 function isUsual(extra: TaskExtras): boolean {
   return extra.priority === undefined || Number.isFinite(extra.priority);
-}
-
-function jsonFrame(message: unknown): Buffer {
-  const text = JSON.stringify(message);
-  // A UTF-16 unit takes three bytes at most.
-  const room = text.length < UNMEASURED ? text.length * 3 : Buffer.byteLength(text);
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + room);
-  const length = frame.write(text, HEADER_BYTES, "utf8");
-  const exact = frame.subarray(0, HEADER_BYTES + length);
-  writeHeader(exact, JSON_FORMAT);
-  return exact;
 }
 
 function v8Frame(message: unknown): Buffer {

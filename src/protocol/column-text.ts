@@ -1,4 +1,4 @@
-// Messages in columns as lines of JSON, for workers that share no memory with the pool and no serializer but JSON.
+// Messages in columns as lines of JSON, for workers that share no memory with the pool; and what reads their lists, however they came.
 //
 // A list in which something is undefined goes as `{list, missing}`: JSON has no word for it in a list.
 import { ProtocolError } from "./errors.ts";
@@ -125,7 +125,8 @@ function extrasText(extras: 0 | readonly (TaskExtras | 0)[]): string {
       );
 }
 
-function lenient(_key: string, value: unknown): unknown {
+/** For what `JSON.stringify` refuses. */
+export function lenient(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? `${value}n` : value;
 }
 

@@ -5,7 +5,18 @@ import { ProtocolError } from "./errors.ts";
 export const HEADER_BYTES = 5;
 export const JSON_FORMAT = 1;
 export const V8_FORMAT = 2;
+export const MSGPACK_FORMAT = 3;
 const MAX_FRAME_BYTES = 0xffffffff;
+
+/** What a reader takes. */
+export interface FrameLimits {
+  /** Formats that are known; default JSON and V8's. */
+  readonly formats?: readonly number[];
+  /** The longest payload, default 4 GiB. */
+  readonly maxBytes?: number;
+  /** Takes what begins no frame, and all that follows; answers whether that is welcome. Default: it never is. */
+  readonly onOther?: (bytes: Uint8Array) => boolean;
+}
 
 export type FrameHandler = (format: number, payload: Uint8Array) => void;
 
@@ -13,13 +24,25 @@ export class FrameReader {
   #parts: Uint8Array[] = [];
   #bytes = 0;
   readonly #onFrame: FrameHandler;
+  readonly #formats: readonly number[];
+  readonly #maxBytes: number;
+  readonly #onOther: (bytes: Uint8Array) => boolean;
+  #isOver = false;
 
-  constructor(onFrame: FrameHandler) {
+  constructor(onFrame: FrameHandler, limits: FrameLimits = {}) {
+    const { formats = OWN_FORMATS, maxBytes = MAX_FRAME_BYTES, onOther = () => false } = limits;
     this.#onFrame = onFrame;
+    this.#onOther = onOther;
+    this.#formats = formats;
+    this.#maxBytes = maxBytes;
   }
 
   /** Takes the next bytes, split anywhere, and hands on each frame that is whole. */
   push(chunk: Uint8Array): void {
+    if (this.#isOver) {
+      this.#onOther(chunk);
+      return;
+    }
     let data = chunk;
     if (this.#bytes > 0) {
       this.#parts.push(chunk);
@@ -32,7 +55,12 @@ export class FrameReader {
     }
     let at = 0;
     while (data.length - at >= HEADER_BYTES) {
-      const end = at + frameBytesAt(data, at);
+      const length = this.#frameBytesAt(data, at);
+      if (length < 0) {
+        this.#isOver = true;
+        return;
+      }
+      const end = at + length;
       if (end > data.length) break;
       const start = at + HEADER_BYTES;
       at = end;
@@ -44,14 +72,48 @@ export class FrameReader {
     }
   }
 
-  #needed(): number {
-    const first = this.#parts[0]!;
-    if (first.length >= HEADER_BYTES) return frameBytesAt(first, 0);
-    if (this.#bytes < HEADER_BYTES) return HEADER_BYTES;
-    const head = join(this.#parts, this.#bytes);
-    this.#parts = [head];
-    return frameBytesAt(head, 0);
+  /** The stream is at its end: what is left is no frame. */
+  end(): void {
+    if (this.#bytes === 0 || this.#isOver) return;
+    this.#isOver = true;
+    this.#onOther(join(this.#parts, this.#bytes));
   }
+
+  /** Bytes that the first frame takes; where it is none, as many as there are. */
+  #needed(): number {
+    if (this.#bytes < HEADER_BYTES) return HEADER_BYTES;
+    if (this.#parts[0]!.length < HEADER_BYTES) this.#parts = [join(this.#parts, this.#bytes)];
+    const head = this.#parts[0]!;
+    return this.#formats.includes(head[HEADER_BYTES - 1]!) ? this.#frameBytesAt(head, 0) : 0;
+  }
+
+  /**
+   * The length of the frame whose header is there, header included; -1 where what is there is something else, and was taken. Throws at
+   * what is no frame: the wait for its end could be long.
+   */
+  #frameBytesAt(data: Uint8Array, at: number): number {
+    const format = data[at + 4]!;
+    if (!this.#formats.includes(format)) {
+      if (this.#onOther(data.subarray(at))) return -1;
+      throw new ProtocolError(
+        `Cannot read frame: unknown format ${format} (its bytes begin with ${shownAt(data, at)})`,
+      );
+    }
+    const length = (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0;
+    if (length > this.#maxBytes) {
+      throw new ProtocolError(`Cannot read frame: ${length} bytes are too many (it begins with ${shownAt(data, at)})`);
+    }
+    return HEADER_BYTES + length;
+  }
+}
+
+const OWN_FORMATS: readonly number[] = [JSON_FORMAT, V8_FORMAT];
+
+/** In numbers, and as text: it may be what somebody printed. */
+function shownAt(data: Uint8Array, at: number): string {
+  const first = Array.from(data.subarray(at, at + 16));
+  const text = first.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".")).join("");
+  return `${first.map((byte) => byte.toString(16).padStart(2, "0")).join(" ")} "${text}"`;
 }
 
 /** Writes the header of a frame into the first five bytes of `frame`. */
@@ -64,17 +126,6 @@ export function writeHeader(frame: Uint8Array, format: number): void {
   frame[2] = (length >>> 16) & 0xff;
   frame[3] = (length >>> 24) & 0xff;
   frame[4] = format;
-}
-
-/** The length of the frame whose header is there, header included. Throws at what is none: the wait for its end could be long. */
-function frameBytesAt(data: Uint8Array, at: number): number {
-  const format = data[at + 4]!;
-  if (format !== JSON_FORMAT && format !== V8_FORMAT) {
-    const shown = Array.from(data.subarray(at, at + 16), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    throw new ProtocolError(`Cannot read frame: unknown format ${format} (its bytes begin with ${shown})`);
-  }
-  const length = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
-  return HEADER_BYTES + (length >>> 0);
 }
 
 function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {

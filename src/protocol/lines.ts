@@ -3,7 +3,7 @@ import { ProtocolError } from "./errors.ts";
 
 const LINE_FEED = 10;
 /** A line that goes on for longer is no message. */
-const MAX_LINE_BYTES = 256 * 2 ** 20;
+export const MAX_LINE_BYTES: number = 256 * 2 ** 20;
 
 export class LineReader {
   #parts: Uint8Array[] = [];

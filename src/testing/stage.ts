@@ -112,7 +112,7 @@ export function sharedPool(subject: Subject, options: SubjectOptions = {}): () =
 }
 
 /** A directory of the test's own. */
-export function scratch(t: runner.TestContext): string {
+export function scratch(t: { after(end: () => void): void }): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "manyhands-")));
   t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
   return directory;

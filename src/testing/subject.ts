@@ -47,6 +47,8 @@ export interface SubjectTraits {
   readonly ownProcess: boolean;
   /** Values keep what a structured clone keeps: Map, Set, Date, BigInt, typed arrays, cycles. */
   readonly clonesStructurally: boolean;
+  /** Where not: names of the suite's specimens that it keeps beside those of JSON. Default: none */
+  readonly keeps?: readonly string[];
   /** SharedArrayBuffer and MessagePort cross to the worker. */
   readonly sharesMemory: boolean;
   /** `transfer` moves memory instead of copying it. */

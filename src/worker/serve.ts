@@ -4,10 +4,13 @@ import { types } from "node:util";
 import { Worker } from "node:worker_threads";
 import { CLAIM_BYTES, Claims } from "../protocol/claims.ts";
 import { ColumnText, requestOf } from "../protocol/column-text.ts";
+import { replyValues } from "../protocol/column-values.ts";
 import { DRAIN, OUTPUT, type WorkerReply } from "../protocol/messages.ts";
+import { Msgpack } from "../protocol/msgpack.ts";
 import { CHANNEL_VARIABLE, STDIO_VERSION } from "../protocol/stdio.ts";
 import { setUp } from "./begin.ts";
 import { Channel } from "./channel.ts";
+import { loadMsgpack } from "./msgpack-library.ts";
 import { captureOutput } from "./output.ts";
 import type { WorkerPort } from "./port.ts";
 import { ServeLoop } from "./serve-loop.ts";
@@ -40,13 +43,28 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
   const channel = new Channel(Number(process.env[CHANNEL_VARIABLE] ?? 1));
   const shared = new SharedArrayBuffer(CLAIM_BYTES);
   const text = new ColumnText(types.isProxy);
+  let msgpack: Msgpack | undefined;
+  /** As JSON, which is fastest, where that has all of it. */
+  function post(reply: WorkerReply): void {
+    let line: string;
+    try {
+      line = text.reply(reply);
+    } catch (error) {
+      if (msgpack === undefined) throw error;
+      const pack = msgpack;
+      channel.writeMsgpack(pack.encode(replyValues(reply, (value) => pack.check(value))));
+      return;
+    }
+    channel.write(line);
+  }
   const port: WorkerPort = {
     claims: new Claims(shared),
-    post: (reply: WorkerReply) => channel.write(text.reply(reply)),
+    post: (reply: WorkerReply) => post(reply),
     close: () => process.exit(0),
     memoryBytes: () => process.memoryUsage.rss(),
   };
-  const reader = readInput({ claims: shared, turnstile: channel.turnstile.buffer, fd: channel.fd });
+  const { turnstile, framing, fd } = channel;
+  const reader = readInput({ claims: shared, turnstile: turnstile.buffer, framing, fd });
   // The terminal sends Ctrl-C to all: what becomes of the tasks is the pool's decision.
   process.on("SIGINT", () => {});
   const strays = reportStrays();
@@ -66,9 +84,19 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
     receive = () => {};
     void begin(message as Readonly<Record<string, unknown>>);
   };
-  reader.on("message", (lines: string) => {
-    for (const line of lines.split("\n")) if (line !== "") receive(JSON.parse(line) as Message);
+  reader.on("message", (came: string | Uint8Array) => {
+    if (typeof came !== "string") receive(unpacked(came));
+    else for (const line of came.split("\n")) if (line !== "") receive(JSON.parse(line) as Message);
   });
+
+  /** Who is sent what it cannot read may have missed a task. */
+  function unpacked(bytes: Uint8Array): Message {
+    try {
+      return msgpack!.decode(bytes) as Message;
+    } catch (error) {
+      return fail(error);
+    }
+  }
 
   async function begin(hello: Readonly<Record<string, unknown>>): Promise<void> {
     const tasks = await load(module, hello["data"]).catch(fail);
@@ -82,15 +110,18 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
       if (Array.isArray(next)) serving.receive(requestOf(next));
       else void obey(next as { readonly type?: unknown }, serving);
     };
-    const names = [...tasks.tasks.keys()];
-    say({
+    const library = areFormats(hello["formats"]) && hello["formats"].includes("msgpack") ? loadMsgpack() : undefined;
+    if (library !== undefined) msgpack = new Msgpack(library, types.isProxy);
+    const answer = {
       type: "hello",
       protocol: STDIO_VERSION,
-      tasks: names,
+      tasks: [...tasks.tasks.keys()],
       concurrency,
       features: FEATURES,
+      ...(msgpack === undefined ? {} : { format: "msgpack" }),
       memoryBytes: port.memoryBytes(),
-    });
+    };
+    channel.greet(`${JSON.stringify(answer)}\n`, msgpack !== undefined);
     for (const reply of early.splice(0)) port.post(reply);
   }
 
@@ -107,6 +138,10 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
       fail(error);
     }
   }
+}
+
+function areFormats(formats: unknown): formats is readonly unknown[] {
+  return Array.isArray(formats);
 }
 
 const FEATURES = ["ahead", "cancel", "stream", "columns"];

@@ -5,8 +5,10 @@ import { parseCount } from "../../src/cli/grammar/count.ts";
 import { parseDuration } from "../../src/cli/grammar/duration.ts";
 import { parseEnvironment } from "../../src/cli/grammar/environment.ts";
 import { type HaltRule, isHalted, needsTotal, parseHalt } from "../../src/cli/grammar/halt.ts";
+import { parseHosts } from "../../src/cli/grammar/hosts.ts";
 import { parseJobs } from "../../src/cli/grammar/jobs.ts";
 import { parseTimeout } from "../../src/cli/grammar/timeout.ts";
+import { parseWords } from "../../src/cli/grammar/words.ts";
 
 /** The act ends with a complaint that names what was given. */
 function refuses(act: () => unknown, given: string): void {
@@ -128,4 +130,30 @@ describe("the moment to halt", () => {
   });
   it("does not come before anything happened, whatever the percent", () =>
     assert.equal(at("now,fail=1%", 0, 0, 10), false));
+});
+
+describe("hosts", () => {
+  it("are names, with numbers of slots or without, several with commas", () => {
+    assert.deepEqual(parseHosts([":", "4/one,user@two.example", "1e1/three"]), [
+      { host: ":", slots: undefined },
+      { host: "one", slots: 4 },
+      { host: "user@two.example", slots: undefined },
+      { host: "three", slots: 10 },
+    ]);
+  });
+  for (const text of ["", "one,", "0/one", "x/one", "-oProxyCommand=id", "1/-x", "a b", "1/2/one"])
+    it(`refuse "${text}"`, () =>
+      refuses(() => parseHosts([text]), text.startsWith("0/") ? "0" : text.startsWith("x/") ? "x" : text));
+});
+
+describe("the words of a command", () => {
+  const read: Readonly<Record<string, readonly string[]>> = {
+    ssh: ["ssh"],
+    "  ssh -p 22\t-4 ": ["ssh", "-p", "22", "-4"],
+    "'a b' \"c 'd' \\\" e\" f\\ g h'i'\"j\"": ["a b", "c 'd' \" e", "f g", "hij"],
+    "'' \"\" $HOME `id` *": ["", "", "$HOME", "`id`", "*"],
+  };
+  for (const [text, words] of Object.entries(read)) it(text, () => assert.deepEqual(parseWords("--ssh", text), words));
+  for (const text of ["", " ", "'a", 'a "b', "a\\"])
+    it(`refuse "${text}"`, () => refuses(() => parseWords("--ssh", text), text));
 });

@@ -136,6 +136,14 @@ describe("wrong usage is exit 2 and a line that names it:", () => {
     "a backend for a command": [["map", "--backend", "inline", "--", "true"], /--backend with a command/],
     "data for a command": [["map", "--data", "1", "-c", "true"], /--data with a command/],
     "a log of jobs for a module": [[...map, "--joblog", "x"], /--joblog with a task module/],
+    "a host that is an option": [[...map, "-S", "-oX=y"], /-S "-oX=y"/],
+    "ssh without a host": [[...map, "--ssh", "ssh"], /--ssh without -S/],
+    "a remote command without a host": [[...map, "--remote-command", "m"], /--remote-command without -S/],
+    "a remote command for a command": [
+      ["map", "-S", "a", "--remote-command", "m", "--", "b"],
+      /--remote-command with a/,
+    ],
+    "an open quote": [[...map, "-S", "a", "--ssh", "ssh '"], /--ssh "ssh '": a quote is not closed/],
     "a value within quotes": [["map", "-c", "echo '{/.}'"], /fill in \{\/\.\} within quotes/],
     "input that is no JSON, where it is read whole": [[...map, "--in", "json", tasks], /"\/.*" as JSON/],
   };

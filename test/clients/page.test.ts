@@ -1,10 +1,16 @@
 // docs/reference/stdio-protocol.md against the workers that follow it: its conversation, and every message it names.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { MessageReader } from "../../src/backends/command/message-reader.ts";
+import { Msgpack } from "../../src/protocol/msgpack.ts";
+import { jsonFrame, msgpackFrame } from "../../src/worker/message-frames.ts";
+import { loadMsgpack } from "../../src/worker/msgpack-library.ts";
 import { type Message, root, talk } from "./conversation.ts";
+import { pythonWithMsgpack } from "./python-with-msgpack.ts";
 
 const page = readFileSync(join(root, "docs", "reference", "stdio-protocol.md"), "utf8");
 
@@ -123,6 +129,60 @@ describe("the messages on the protocol's page", () => {
     return JSON.parse(text) as Message;
   }
 });
+
+describe("the frames on the protocol's page", () => {
+  const rows = (/^```frames\n([\s\S]*?)```$/m.exec(page)?.[1] ?? "").trimEnd().split("\n");
+  const frames = rows.map((row) => Buffer.from(row.replaceAll(" ", ""), "hex"));
+  const messages = [
+    { type: "ping" },
+    { type: "result", id: 1, value: Uint8Array.of(255, 0) },
+    { type: "result", id: 2, value: [new Date(0), 2n ** 64n] },
+  ];
+
+  it("are what this library writes and reads", () => {
+    const msgpack = new Msgpack(loadMsgpack()!, () => false);
+    const [ping, ...others] = messages;
+    const written = [jsonFrame(`${JSON.stringify(ping)}\n`), ...others.map((one) => msgpackFrame(msgpack.encode(one)))];
+    assert.deepEqual(written.map(hex), rows);
+    const read: object[] = [];
+    const reader = new MessageReader({
+      takesOther: false,
+      message: (message) => void read.push(message),
+      other: assert.fail,
+    });
+    reader.greeted(msgpack);
+    for (const frame of frames) reader.push(frame);
+    assert.deepEqual(read, messages);
+  });
+
+  it("are what the Python client writes and reads, wherever they are split", () => {
+    const check = `import sys; sys.path.insert(0, "clients/python")
+import datetime, random
+from manyhands import packing, frames
+packs = packing.load()
+whole = bytes.fromhex(sys.argv[1])
+random.seed(int(sys.argv[2]))
+for _ in range(200):
+    cuts = sorted(random.randrange(len(whole) + 1) for _ in range(random.randrange(6)))
+    splitter = frames.FrameSplitter()
+    parts = [whole[a:b] for a, b in zip([0] + cuts, cuts + [len(whole)])]
+    found = [one for part in parts for one in splitter.push(part)]
+    assert [kind for kind, _ in found] == [1, 3, 3], found
+    values = [packs.unpack(payload)["value"] for kind, payload in found[1:]]
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    assert values == [bytes([255, 0]), [epoch, 2**64]], values
+again = [frames.frame(3, packs.begin(3, "result", id, value)) for id, value in enumerate(values, 1)]
+assert b"".join([frames.frame(1, found[0][1])] + again) == whole, again`;
+    const seed = String(Date.now() % 1_000_000);
+    const words = ["-c", check, Buffer.concat(frames).toString("hex"), seed];
+    const { status, stderr } = spawnSync(pythonWithMsgpack(), words, { cwd: root, encoding: "utf8" });
+    assert.equal(status, 0, `seed ${seed}: ${stderr}`);
+  });
+});
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
 
 /** Has every member of the example, with its value. More is allowed: members that are not known are ignored. */
 function assertSays(message: Message, example: Message): void {

@@ -979,7 +979,8 @@ for name in sys.argv[1:]:
         else: continue
         # Alone, this Python has nothing else.
         for one in names:
-            if one != "manyhands": __import__(one)`;
+            # And this, where it is installed, for MessagePack.
+            if one not in ("manyhands", "msgpack"): __import__(one)`;
     const checked = spawnSync("python3", ["-I", "-S", "-c", check, ...sources.map((name) => join(client, name))], {
       encoding: "utf8",
     });

@@ -1,8 +1,10 @@
 // Workers at the other end of a real ssh connection.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { homedir } from "node:os";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { command } from "../../src/backends/command/index.ts";
+import { command, ssh } from "../../src/backends/command/index.ts";
 import { Pool } from "../../src/index.ts";
 import type { Tasks } from "../../src/testing/stage.ts";
 import { closedGate, isAlive, scratch, started, tasksModule, until, witness } from "../../src/testing/stage.ts";
@@ -67,5 +69,28 @@ describe("workers over ssh", () => {
     await pool.terminate();
 
     await until(() => !isAlive(pid), "the far program to be gone");
+  });
+
+  it("are given their words, variables and folder by ssh()", async (t) => {
+    const { argv } = await startSshd(t);
+    const client = argv.slice(0, -1);
+    const host = argv.at(-1)!;
+    const pool = new Pool<Tasks>(
+      command(
+        ssh(host, [process.execPath, program, tasksModule.href], { ssh: client, cwd: "/", env: { ODD: "a 'b'\n" } }),
+        {
+          size: 1,
+        },
+      ),
+    );
+    t.after(() => pool.terminate());
+    assert.equal(await pool.run("double", 21), 42);
+    const [file = "", ...words] = ssh(host, ["sh", "-c", 'pwd; printf "%s" "$ODD"'], {
+      ssh: client,
+      cwd: "/no/such/folder",
+      env: { ODD: "a 'b'\n!" },
+    });
+    const { stdout } = spawnSync(file, words, { encoding: "utf8" });
+    assert.equal(stdout, `${homedir()}\na 'b'\n!`);
   });
 });

@@ -4,19 +4,20 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { scratch, until } from "../../src/testing/stage.ts";
 
 export interface Sshd {
   /** What runs a program over there: `[...argv, "program", "argument"]`. */
   readonly argv: readonly string[];
+  /** The command of ssh, as words for a shell; it knows the server as `far`, and as `closed` one that nobody answers for. */
+  readonly ssh: string;
   readonly server: ChildProcess;
   /** Cuts every connection, as a network does: at once, from outside. */
   cut(): void;
 }
 
-export async function startSshd(t: TestContext): Promise<Sshd> {
+export async function startSshd(t: { after(end: () => void): void }): Promise<Sshd> {
   const folder = scratch(t);
   const file = (name: string): string => join(folder, name);
   for (const name of ["host", "user"]) execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file(name)]);
@@ -59,7 +60,14 @@ export async function startSshd(t: TestContext): Promise<Sshd> {
     "BatchMode=yes",
   ];
   const argv = ["ssh", "-F", "none", "-p", String(port), ...options.flatMap((option) => ["-o", option])];
-  return { argv: [...argv, `${userInfo().username}@127.0.0.1`], server, cut: () => cut(server) };
+  const hosts = [`Host far\nPort ${port}`, `Host closed\nPort ${await freePort()}`, "Host *\nHostName 127.0.0.1"];
+  writeFileSync(file("ssh_config"), `${[...hosts, ...options].join("\n")}\n`);
+  return {
+    argv: [...argv, `${userInfo().username}@127.0.0.1`],
+    ssh: `ssh -T -F "${file("ssh_config")}"`,
+    server,
+    cut: () => cut(server),
+  };
 }
 
 /** Kills the server's children, one a connection, and not what those have started. */

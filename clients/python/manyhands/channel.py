@@ -7,8 +7,11 @@ import select
 import threading
 import time
 from queue import SimpleQueue
-from typing import List
+from itertools import groupby
+from typing import List, Optional, Union
 
+from .frames import JSON, MSGPACK, frame
+from .packing import Packing
 from .values import to_json
 
 _LATE_SECONDS = 0.002
@@ -20,7 +23,9 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         # What waits to be written. Appending and cutting off are atomic.
-        self._lines: List[str] = []
+        self._lines: List[Union[str, bytes]] = []
+        # Set from the hello on where messages go as frames; what JSON has not can then be sent by it.
+        self.packing: Optional[Packing] = None
         self._flushed_at = 0.0
         self._writing = threading.Lock()
         # Set while the thread below is to flush soon.
@@ -38,8 +43,15 @@ class Channel:
         """Something waits to be written."""
         return bool(self._lines or self._printed)
 
-    def send(self, line: str) -> None:
-        """Leaves within a few milliseconds, with others."""
+    def greet(self, hello: str, packing: Optional[Packing]) -> None:
+        """Writes the hello, the last message that is a line by itself where there is a packing."""
+        self.flush()
+        with self._writing:
+            self._write((hello + "\n").encode("utf-8"))
+            self.packing = packing
+
+    def send(self, line: Union[str, bytes]) -> None:
+        """Leaves within a few milliseconds, with others. JSON, or a message in MessagePack where there is a packing."""
         if self._printed:
             with self._printing:
                 self._end_output()
@@ -49,7 +61,7 @@ class Channel:
         elif not self._is_due:
             self._make_due()
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: Union[str, bytes]) -> None:
         """Leaves at once, unless others have just now."""
         self.send(line)
         if time.monotonic() - self._flushed_at > _LATE_SECONDS:
@@ -76,10 +88,10 @@ class Channel:
             return
         with self._writing:
             count = len(self._lines)
-            text = "\n".join(self._lines[:count]) + "\n"
+            lines = self._lines[:count]
             del self._lines[:count]
             if count > 0:
-                self._write(text.encode("utf-8"))
+                self._write(self._bytes_of(lines))
             self._flushed_at = time.monotonic()
 
     def abandon(self) -> None:
@@ -97,6 +109,19 @@ class Channel:
         self._lines.append('{"type":"output","id":%d,"stream":1,"text":%s}' % (self._printed_by, text))
         self._printed = []
         self._printed_size = 0
+
+    def _bytes_of(self, lines: List[Union[str, bytes]]) -> bytes:
+        if self.packing is None:
+            return _joined(lines)
+        if bytes not in map(type, lines):
+            return frame(JSON, _joined(lines))
+        frames: List[bytes] = []
+        for kind, some in groupby(lines, type):
+            if kind is str:
+                frames.append(frame(JSON, _joined(list(some))))
+            else:
+                frames.extend(frame(MSGPACK, one) for one in some if isinstance(one, bytes))
+        return b"".join(frames)
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -118,3 +143,7 @@ class Channel:
             time.sleep(_LATE_SECONDS)
             self._is_due = False
             self.flush()
+
+
+def _joined(lines: List[Union[str, bytes]]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8")  # type: ignore[arg-type]

@@ -61,12 +61,17 @@ class Context:
         return self._event
 
     def progress(self, value: Any) -> None:
-        """Tells the caller how far the task is. Always arrives before the result; a value that JSON has not is left out."""
+        """Tells the caller how far the task is. Always arrives before the result; a value that cannot be sent is left out."""
+        packing = self._channel.packing
         try:
-            text = to_json(value)
+            self._channel.tell('{"type":"progress","id":%d,"value":%s}' % (self._id, to_json(value)))
         except (TypeError, ValueError):
-            return
-        self._channel.tell('{"type":"progress","id":%d,"value":%s}' % (self._id, text))
+            if packing is None:
+                return
+            try:
+                self._channel.tell(packing.begin(3, "progress", self._id, value))
+            except (TypeError, ValueError):
+                return
 
     def log(self, *args: Any) -> None:
         """Writes a line to the pool's log, with the task's id."""

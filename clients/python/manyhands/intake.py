@@ -6,13 +6,15 @@ import os
 import re
 import sys
 import threading
-from typing import Any, Callable, Dict, List, NoReturn
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
 from .backlog import Backlog
 from .channel import Channel
 from .context import Context
 from .errors import error_object
+from .frames import JSON, FrameSplitter
 from .lines import LineSplitter
+from .packing import Packing
 from .values import TooDeep, from_json, to_json
 
 _CHUNK = 1 << 18
@@ -31,6 +33,8 @@ class Intake:
         self._greeted = threading.Event()
         self._worker_id = ""
         self._is_draining = False
+        # Set before the hello is answered, where messages come as frames then.
+        self.packing: Optional[Packing] = None
 
     def wait_for_hello(self) -> Message:
         """The pool's first message."""
@@ -40,21 +44,33 @@ class Intake:
     def read(self) -> None:
         """Reads until the end."""
         lines = LineSplitter()
+        frames = FrameSplitter()
         while True:
             chunk = os.read(self._descriptor, _CHUNK)
             if not chunk:
                 break
             try:
-                text = lines.push(chunk)
-            except UnicodeDecodeError as error:
+                # The pool says nothing between its hello and the answer.
+                if self.packing is not None:
+                    self._read_frames(frames.push(chunk), self.packing)
+                else:
+                    self._read_lines(lines.push(chunk))
+            except ValueError as error:
                 complain(error, repr(chunk[:80]))
-            if text:
-                self._read_lines(text)
         if not self._is_draining:
             # Nobody waits for what it does.
             os._exit(0)
 
+    def _read_frames(self, frames: List[Tuple[int, bytes]], packing: Packing) -> None:
+        for kind, payload in frames:
+            if kind == JSON:
+                self._read_lines(payload.decode("utf-8").rstrip("\n"))
+            else:
+                self._guard(lambda data: self._take(packing.unpack(data)), payload)
+
     def _read_lines(self, text: str) -> None:
+        if not text:
+            return
         try:
             # Messages hold no line feed: all at once takes less time than one by one.
             messages = from_json("[%s]" % text.replace("\n", ","))

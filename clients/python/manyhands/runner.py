@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from time import perf_counter
 from types import CoroutineType
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import coroutines
 from .answers import DeferTask, PermanentError, WorkerBusy
@@ -22,6 +23,10 @@ from .values import to_json
 _LONG_SECONDS = 0.001
 _PLAIN = frozenset([int, float, str, bool, type(None), list, dict, tuple])
 _END: Any = object()
+_LARGEST = 2**53 - 1
+_LONG_NUMBER = re.compile(r"(?:^|[\[,:])-?\d{16}\d*(?:$|[\],}])")
+
+Answer = Union[str, bytes]
 
 
 class Runner:
@@ -64,7 +69,7 @@ class Runner:
         if self._is_single:
             self.only = context
         began = perf_counter()
-        answer: Optional[str]
+        answer: Optional[Answer]
         try:
             answer = self._begin(name, context) if context._iterator is None else self._pump(name, context)
         except SystemExit as error:
@@ -81,15 +86,21 @@ class Runner:
         elif context._is_cancelled and context._iterator is None:
             self._answer(context, '{"type":"cancelled","id":%d}' % context._id)
         else:
-            self._answer(context, '%s,"ms":%.3f}' % (answer, (context._seconds + seconds) * 1000))
+            self._answer(context, self._finished(answer, (context._seconds + seconds) * 1000))
 
-    def _answer(self, context: Context, line: str) -> None:
+    def _finished(self, answer: Answer, ms: float) -> Answer:
+        if isinstance(answer, str):
+            return '%s,"ms":%.3f}' % (answer, ms)
+        assert self._channel.packing is not None
+        return self._channel.packing.finish(answer, ms)
+
+    def _answer(self, context: Context, line: Answer) -> None:
         self._channel.send(line)
         self._backlog.answered(context._id)
 
-    # What these give lacks its last member and the brace. None: the task goes on later.
+    # What these give lacks its last member: text without the brace, or a map of MessagePack. None: the task goes on later.
 
-    def _begin(self, name: str, context: Context) -> Optional[str]:
+    def _begin(self, name: str, context: Context) -> Optional[Answer]:
         message = context._message
         call = self._calls.get(name)
         if call is None:
@@ -109,13 +120,13 @@ class Runner:
                 value = _values_of(value, context)
         if "stream" in message:
             return self._begin_stream(name, context, iter([value]))
-        return _result(name, context, value)
+        return self._result(name, context, value)
 
-    def _begin_stream(self, name: str, context: Context, iterator: Any) -> Optional[str]:
+    def _begin_stream(self, name: str, context: Context, iterator: Any) -> Optional[Answer]:
         context._iterator = iterator
         return self._pump(name, context)
 
-    def _pump(self, name: str, context: Context) -> Optional[str]:
+    def _pump(self, name: str, context: Context) -> Optional[Answer]:
         """Sends values as long as there is credit."""
         iterator = context._iterator
         while True:
@@ -130,12 +141,36 @@ class Runner:
             if value is _END:
                 return '{"type":"result","id":%d' % context._id
             try:
-                text = "" if value is NOTHING else ',"value":' + to_json(value)
+                item = self._begun("item", 3, context, value)
             except (TypeError, ValueError) as error:
                 _close(iterator)
                 return _answer_for(context, _unsendable(name, error))
             context._sent += 1
-            self._channel.tell('{"type":"item","id":%d%s}' % (context._id, text))
+            self._channel.tell(item + "}" if isinstance(item, str) else item)
+
+    def _result(self, name: str, context: Context, value: Any) -> Answer:
+        if type(value) is int and -_LARGEST <= value <= _LARGEST:
+            # What the encoder would come to as well, at a third of the time.
+            return '{"type":"result","id":%d,"value":%d' % (context._id, value)
+        try:
+            return self._begun("result", 4, context, value)
+        except (TypeError, ValueError) as error:
+            return _answer_for(context, _unsendable(name, error))
+
+    def _begun(self, kind: str, members: int, context: Context, value: Any) -> Answer:
+        """A message with a value, as JSON where that has all of it. Raises TypeError or ValueError for what cannot be sent."""
+        if value is NOTHING:
+            return '{"type":"%s","id":%d' % (kind, context._id)
+        packing = self._channel.packing
+        try:
+            text = to_json(value)
+            # JavaScript reads these from JSON as other numbers.
+            if packing is None or not _LONG_NUMBER.search(text):
+                return '{"type":"%s","id":%d,"value":%s' % (kind, context._id, text)
+        except (TypeError, ValueError):
+            if packing is None:
+                raise
+        return packing.begin(members, kind, context._id, value)
 
     def _run_preparation(self, job: Preparation) -> None:
         try:
@@ -160,17 +195,6 @@ class Runner:
             sys.stderr.write("%s\n" % (error.code,))
         sys.stderr.flush()
         os._exit(error.code if isinstance(error.code, int) else 0 if error.code is None else 1)
-
-
-def _result(name: str, context: Context, value: Any) -> str:
-    if value is NOTHING:
-        return '{"type":"result","id":%d' % context._id
-    try:
-        # What the encoder would come to as well, at a third of the time.
-        text = int.__repr__(value) if type(value) is int else to_json(value)
-    except (TypeError, ValueError) as error:
-        return _answer_for(context, _unsendable(name, error))
-    return '{"type":"result","id":%d,"value":%s' % (context._id, text)
 
 
 def _answer_for(context: Context, error: BaseException, is_permanent: bool = False) -> str:

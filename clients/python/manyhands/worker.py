@@ -10,6 +10,7 @@ import threading
 from typing import Any, NoReturn, Optional
 
 from . import coroutines
+from . import packing as packing_module
 from .backlog import Backlog
 from .channel import Channel
 from .context import running
@@ -80,7 +81,11 @@ class Worker:
         except Exception as error:
             self.fail(error)
         answer = {"type": "hello", "protocol": PROTOCOL, "concurrency": hands, "tasks": list(calls), "features": FEATURES}
-        self._channel.tell(to_json(answer))
+        packing = packing_module.load() if "msgpack" in hello.get("formats", []) else None
+        if packing is not None:
+            answer["format"] = "msgpack"
+        self._intake.packing = packing
+        self._channel.greet(to_json(answer), packing)
         self._backlog.hands = hands
         prepare = prepare or hook(tasks, "prepare")
         runner = self._runner = Runner(calls, hands, self._backlog, self._channel, prepare, self._stray)

@@ -1,6 +1,7 @@
-// The library's own messages as lines of JSON: the dialect of `serve()`, which carries many small tasks in one line.
+// The library's own messages: the dialect of `serve()`, which carries many small tasks in one line or frame.
 import { types } from "node:util";
 import { ColumnText, replyOf } from "../../protocol/column-text.ts";
+import { requestValues } from "../../protocol/column-values.ts";
 import type { TaskId, WorkerRequest } from "../../protocol/messages.ts";
 import type { FromWorker } from "../../protocol/stdio.ts";
 import { Conversation, idsOf, numberOf } from "./conversation.ts";
@@ -20,16 +21,26 @@ export class ColumnsConversation extends Conversation {
     return undefined;
   }
 
+  /** As JSON, which is fastest, where that has all of it. */
   send(request: WorkerRequest): void {
-    this.write(this.#text.request(request));
+    let line: string;
+    try {
+      line = this.#text.request(request);
+    } catch (error) {
+      const { msgpack } = this.wire;
+      if (msgpack === undefined) throw error;
+      this.wire.pack(requestValues(request, (value) => msgpack.check(value)));
+      return;
+    }
+    this.wire.write(line);
   }
 
   recall(tickets: readonly number[]): undefined {
-    this.write(`{"type":"recall","ids":[${tickets.join(",")}]}\n`);
+    this.wire.write(`{"type":"recall","ids":[${tickets.join(",")}]}\n`);
   }
 
   recallItems(ticket: number): number {
-    this.write(`{"type":"recallItems","id":${ticket}}\n`);
+    this.wire.write(`{"type":"recallItems","id":${ticket}}\n`);
     return -1;
   }
 

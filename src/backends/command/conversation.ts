@@ -14,6 +14,7 @@ import {
 } from "../../protocol/messages.ts";
 import type { FromWorker, WorkerHello } from "../../protocol/stdio.ts";
 import { recordOf } from "./plain-error.ts";
+import type { Wire } from "./wire.ts";
 
 /** Who listens to what the worker means. */
 export interface Listener {
@@ -25,19 +26,19 @@ export interface Listener {
 export abstract class Conversation {
   readonly hello: WorkerHello;
   protected readonly listener: Listener;
-  protected readonly write: (text: string) => void;
+  protected readonly wire: Wire;
   #tickets: number[] = [];
   #micros: number[] = [];
   #values: unknown[] = [];
   #events: WorkerEvent[] = [];
 
-  constructor(hello: WorkerHello, write: (text: string) => void, listener: Listener) {
+  constructor(hello: WorkerHello, wire: Wire, listener: Listener) {
     this.hello = hello;
-    this.write = write;
+    this.wire = wire;
     this.listener = listener;
   }
 
-  /** @throws TypeError where a value has no JSON; then nothing was sent */
+  /** @throws TypeError where a value has no form on the wire; then nothing was sent */
   abstract send(request: WorkerRequest): void;
   abstract recall(tickets: readonly number[]): readonly number[] | undefined;
   abstract recallItems(ticket: number): number;

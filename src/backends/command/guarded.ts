@@ -3,8 +3,6 @@
 // A guard, a subshell in the group, reads a pipe whose other end is here. When that closes, because the program has ended or because
 // this process has, however it did, the guard kills the whole group.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
 const CHANNEL_FD = 3;
@@ -57,29 +55,5 @@ export function killGroup({ process: { pid } }: Guarded): void {
     process.kill(-pid, "SIGKILL");
   } catch {
     // It has ended.
-  }
-}
-
-/** Why the program cannot be started, as the system would say; undefined where it can. */
-export function whyNotExecutable(program: string, env: NodeJS.ProcessEnv, cwd: string | undefined): string | undefined {
-  if (program.includes("/")) return whyNot(program.startsWith("/") ? program : join(cwd ?? process.cwd(), program));
-  let reason = "no such program in PATH";
-  for (const directory of (env["PATH"] ?? "").split(delimiter)) {
-    const found = whyNot(join(directory === "" ? "." : directory, program));
-    if (found === undefined) return undefined;
-    if (found !== NO_FILE) reason = found;
-  }
-  return reason;
-}
-
-const NO_FILE = "no such file";
-
-function whyNot(path: string): string | undefined {
-  try {
-    if (statSync(path).isDirectory()) return "it is a directory";
-    accessSync(path, constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return Reflect.get(error as object, "code") === "EACCES" ? "permission denied" : NO_FILE;
   }
 }

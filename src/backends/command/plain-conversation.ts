@@ -60,6 +60,9 @@ interface Chunk {
   end: number;
 }
 
+/** An input as JSON; none; or one that JSON has not. */
+type InputForm = string | undefined | { readonly packed: unknown };
+
 /** Items of a chunk that were answered one after another, and are told together. */
 interface Group {
   readonly chunk: Chunk;
@@ -77,6 +80,8 @@ export class PlainConversation extends Conversation {
   readonly #rests = new RestPeriods();
   #group: Group | undefined;
   #nextId = 1;
+  /** What is to be written as JSON. */
+  #words = "";
   #lastTask: TaskId | undefined;
   #lastAnswerAt = 0;
 
@@ -113,11 +118,11 @@ export class PlainConversation extends Conversation {
         break;
       case CREDIT: {
         const id = this.#idOf.get(request[1]);
-        if (id !== undefined) this.write(`{"type":"credit","id":${id},"count":${request[2]}}\n`);
+        if (id !== undefined) this.wire.write(`{"type":"credit","id":${id},"count":${request[2]}}\n`);
         break;
       }
       case DRAIN:
-        this.write('{"type":"drain"}\n');
+        this.wire.write('{"type":"drain"}\n');
         break;
       default:
         request satisfies never;
@@ -128,7 +133,7 @@ export class PlainConversation extends Conversation {
     if (!this.hello.features.has("ahead")) return [];
     const ids = tickets.map((ticket) => this.#idOf.get(ticket)).filter((id) => id !== undefined);
     if (ids.length === 0) return [];
-    this.write(`{"type":"recall","ids":[${ids.join(",")}]}\n`);
+    this.wire.write(`{"type":"recall","ids":[${ids.join(",")}]}\n`);
     return undefined;
   }
 
@@ -141,11 +146,10 @@ export class PlainConversation extends Conversation {
 
   #run([, names, tickets, ids, inputs, more]: RunRequest): void {
     const values = unpack(inputs);
-    // All or nothing: the text of all inputs before the first word.
-    const texts: (string | undefined)[] = [];
+    // All or nothing: the form of all inputs before the first word.
+    const forms: InputForm[] = [];
     const isChunk = (at: number): boolean => more !== 0 && more[at] !== 0 && more[at]!.isChunk === true;
-    for (let at = 0; at < tickets.length; at++) texts.push(isChunk(at) ? undefined : this.#json.text(values[at]));
-    let words = "";
+    for (let at = 0; at < tickets.length; at++) forms.push(isChunk(at) ? undefined : this.#formOf(values[at]));
     for (let at = 0; at < tickets.length; at++) {
       const ticket = tickets[at]!;
       const name = typeof names === "string" ? names : names[at]!;
@@ -153,10 +157,10 @@ export class PlainConversation extends Conversation {
       const extras = more === 0 ? 0 : more[at]!;
       if (!this.#knows(name)) this.#refuse(ticket, name);
       else if (extras !== 0 && extras.isChunk === true) {
-        words += this.#beginChunk(ticket, name, taskId as number, unpack(values[at] as MaybePacked), extras);
-      } else words += this.#task(ticket, name, taskId, texts[at], extras, undefined);
+        this.#beginChunk(ticket, name, taskId as number, unpack(values[at] as MaybePacked), extras);
+      } else this.#task(ticket, name, taskId, forms[at], extras, undefined);
     }
-    if (words !== "") this.write(words);
+    this.#writeWords();
     // Not within the call: the pool is carrying out a command.
     queueMicrotask(() => this.flush());
   }
@@ -165,10 +169,10 @@ export class PlainConversation extends Conversation {
     ticket: number,
     name: string,
     taskId: TaskId,
-    input: string | undefined,
+    input: InputForm,
     extras: TaskExtras | 0,
     chunk: Chunk | undefined,
-  ): string {
+  ): void {
     const id = this.#nextId++;
     const credit = extras === 0 ? undefined : extras.credit;
     if (this.#sent.size === 0) this.#lastAnswerAt = performance.now();
@@ -184,10 +188,35 @@ export class PlainConversation extends Conversation {
     if (chunk === undefined) this.#idOf.set(ticket, id);
     const attempt = extras === 0 ? 1 : (extras.attempt ?? 1);
     const priority = extras === 0 ? 0 : (extras.priority ?? 0);
+    const order = Number.isFinite(priority) ? priority : Math.sign(priority) * Number.MAX_VALUE;
+    if (typeof input === "object") {
+      // What was said before goes before.
+      this.#writeWords();
+      const message = { type: "task", id, name, input: input.packed, taskId, attempt, priority: order };
+      this.wire.pack(credit === undefined ? message : { ...message, stream: credit });
+      return;
+    }
     const given = input === undefined ? "" : `,"input":${input}`;
     const stream = credit === undefined ? "" : `,"stream":${credit}`;
-    const order = Number.isFinite(priority) ? priority : Math.sign(priority) * Number.MAX_VALUE;
-    return `{"type":"task","id":${id},"name":${JSON.stringify(name)}${given},"taskId":${JSON.stringify(taskId)},"attempt":${attempt},"priority":${order}${stream}}\n`;
+    this.#words += `{"type":"task","id":${id},"name":${JSON.stringify(name)}${given},"taskId":${JSON.stringify(taskId)},"attempt":${attempt},"priority":${order}${stream}}\n`;
+  }
+
+  /** @throws TypeError where the worker could not be given it */
+  #formOf(value: unknown): InputForm {
+    try {
+      return this.#json.text(value);
+    } catch (error) {
+      const { msgpack } = this.wire;
+      if (msgpack === undefined) throw error;
+      msgpack.check(value);
+      return { packed: value };
+    }
+  }
+
+  #writeWords(): void {
+    if (this.#words === "") return;
+    this.wire.write(this.#words);
+    this.#words = "";
   }
 
   #knows(name: string): boolean {
@@ -205,43 +234,41 @@ export class PlainConversation extends Conversation {
     if (chunk !== undefined) chunk.end = Math.min(chunk.end, chunk.next);
     if (!this.hello.features.has("cancel")) return;
     for (const [id, sent] of this.#sent) {
-      if (sent.ticket === ticket) this.write(`{"type":"cancel","id":${id}}\n`);
+      if (sent.ticket === ticket) this.wire.write(`{"type":"cancel","id":${id}}\n`);
     }
   }
 
   // ── Chunks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #beginChunk(ticket: number, name: string, firstId: number, inputs: ArrayLike<unknown>, extras: TaskExtras): string {
+  #beginChunk(ticket: number, name: string, firstId: number, inputs: ArrayLike<unknown>, extras: TaskExtras): void {
     const chunk: Chunk = { ticket, name, inputs, firstId, extras, next: 0, answered: 0, end: inputs.length };
     this.#chunks.set(ticket, chunk);
-    return this.#feed(chunk);
+    this.#feed(chunk);
   }
 
-  #feed(chunk: Chunk): string {
+  #feed(chunk: Chunk): void {
     // Answers of several hands come in any order, and items are answered in theirs.
     const most = this.hello.features.has("ahead") && this.hello.concurrency === 1 ? ITEMS_AHEAD : 1;
     // Half at a time, so that lines leave together.
-    if ((chunk.next - chunk.answered) * 2 > most) return "";
-    let words = "";
+    if ((chunk.next - chunk.answered) * 2 > most) return;
     while (chunk.next < chunk.end && chunk.next - chunk.answered < most) {
       const { extras } = chunk;
       const item: TaskExtras = {
         ...(extras.attempt === undefined ? {} : { attempt: extras.attempt }),
         ...(extras.priority === undefined ? {} : { priority: extras.priority }),
       };
-      let input: string | undefined;
+      let input: InputForm;
       try {
-        input = this.#json.text(chunk.inputs[chunk.next]);
+        input = this.#formOf(chunk.inputs[chunk.next]);
       } catch {
         // What came before it goes on; it and the rest come back with the chunk, one by one, and then it says what it is.
         chunk.end = chunk.next;
         break;
       }
-      words += this.#task(chunk.ticket, chunk.name, chunk.firstId + chunk.next, input, item, chunk);
+      this.#task(chunk.ticket, chunk.name, chunk.firstId + chunk.next, input, item, chunk);
       chunk.next++;
     }
     if (chunk.answered >= chunk.end) this.#endChunk(chunk);
-    return words;
   }
 
   #endChunk(chunk: Chunk): void {
@@ -340,8 +367,8 @@ export class PlainConversation extends Conversation {
   }
 
   #goOn(chunk: Chunk): void {
-    const words = this.#feed(chunk);
-    if (words !== "") this.write(words);
+    this.#feed(chunk);
+    this.#writeWords();
   }
 
   #failed(id: number, sent: Sent, message: FromWorker): void {

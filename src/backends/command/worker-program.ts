@@ -1,26 +1,31 @@
 // One program that is a worker: from its start through the hello and the preparation to its end.
 import type { Readable } from "node:stream";
+import { types } from "node:util";
 import { fromErrorRecord } from "../../protocol/error-record.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
-import { LineReader } from "../../protocol/lines.ts";
+import { JsonValues } from "../../protocol/json-values.ts";
 import type { TaskId } from "../../protocol/messages.ts";
+import { Msgpack, type MsgpackLibrary } from "../../protocol/msgpack.ts";
 import {
   CHANNEL_VARIABLE,
   type FromWorker,
   type PoolHello,
   STDIO_VERSION,
+  type StdioFormat,
   type WorkerHello,
 } from "../../protocol/stdio.ts";
 import { ColumnsConversation } from "./columns-conversation.ts";
 import type { Conversation, Listener } from "./conversation.ts";
 import { type Guarded, killGroup, startGuarded } from "./guarded.ts";
+import { type MessageListener, MessageReader } from "./message-reader.ts";
 import { PlainConversation } from "./plain-conversation.ts";
 import { recordOf } from "./plain-error.ts";
+import { Wire } from "./wire.ts";
 
-const BRACE = 123;
-const BRACKET = 91;
 /** How long the last output of a dead program may take to arrive. */
 const LAST_WORDS_MS = 200;
+/** Characters of what it says on standard error before it is ready. */
+const LAST_WORDS = 1_000;
 /** So much of a tail is kept. */
 const MAX_TAIL_LINES = 10_000;
 
@@ -33,6 +38,10 @@ export interface ProgramSettings {
   readonly concurrency: number;
   readonly data: unknown;
   readonly prepare: readonly unknown[];
+  /** Where messages may go as frames. */
+  readonly msgpack: MsgpackLibrary | undefined;
+  /** A worker that cannot take frames is none. */
+  readonly needsMsgpack: boolean;
   /** 0 for none. */
   readonly heartbeatMs: number;
 }
@@ -44,6 +53,8 @@ export interface ProgramEnd {
   readonly cause?: unknown;
   /** It has said hello and was prepared. */
   readonly wasReady: boolean;
+  /** The last line that it wrote on standard error before it was ready. */
+  readonly lastWords: string;
 }
 
 export interface ProgramListener extends Listener {
@@ -62,6 +73,8 @@ export class WorkerProgram {
   readonly #settings: ProgramSettings;
   readonly #listener: ProgramListener;
   readonly #guarded: Guarded;
+  readonly #wire: Wire;
+  readonly #reader: MessageReader;
   readonly #tail: string[] = [];
   #toPrepare = 0;
   #isReady = false;
@@ -71,6 +84,7 @@ export class WorkerProgram {
   #heartbeat: NodeJS.Timeout | undefined;
   #heardAt = 0;
   #isWaitingForPong = false;
+  #said = "";
 
   constructor(settings: ProgramSettings, listener: ProgramListener) {
     this.#settings = settings;
@@ -79,15 +93,17 @@ export class WorkerProgram {
     const env = hasChannel ? { ...settings.env, [CHANNEL_VARIABLE]: "3" } : settings.env;
     this.#guarded = startGuarded(settings.argv, { env, cwd: settings.cwd, hasChannel });
     this.pid = this.#guarded.process.pid;
+    this.#wire = new Wire(this.#guarded.input);
+    this.#reader = new MessageReader(this.#readerListener());
     this.#listen();
-    const { workerId, concurrency, data } = settings;
+    const { workerId, concurrency, data, msgpack } = settings;
     const hello: PoolHello = {
       type: "hello",
       protocol: STDIO_VERSION,
       workerId,
       concurrency,
       data,
-      formats: ["json"],
+      formats: msgpack === undefined ? ["json"] : ["json", "msgpack"],
       features: ["columns"],
     };
     this.#write(`${JSON.stringify(hello)}\n`);
@@ -108,9 +124,9 @@ export class WorkerProgram {
     killGroup(this.#guarded);
   }
 
-  #write = (text: string): void => {
-    this.#guarded.input.write(text);
-  };
+  #write(text: string): void {
+    this.#wire.write(text);
+  }
 
   #listen(): void {
     const { process: spawned, input, output, errors, channel, guard } = this.#guarded;
@@ -134,19 +150,26 @@ export class WorkerProgram {
   }
 
   #read(source: Readable): void {
-    const lines = new LineReader(
-      (line) => this.#line(line),
-      (byte) => this.#isDraining || byte === BRACE || byte === BRACKET,
-    );
-    source.on("data", (bytes: Buffer) => this.#guardedly(() => lines.push(bytes)));
+    source.on("data", (bytes: Buffer) => this.#guardedly(() => this.#reader.push(bytes)));
     source.on("end", () => {
-      this.#guardedly(() => lines.end());
+      this.#guardedly(() => this.#reader.end());
       // Nothing can come from it any more: if it does not end by itself, it is ended.
       setTimeout(() => {
         if (!this.#hasEnded && !this.#isDraining)
           this.#fail(new ProtocolError("Cannot go on: the worker closed its output"));
       }, LAST_WORDS_MS).unref();
     });
+  }
+
+  #readerListener(): MessageListener {
+    const isDraining = (): boolean => this.#isDraining;
+    return {
+      get takesOther(): boolean {
+        return isDraining();
+      },
+      message: (message) => this.#heard(message),
+      other: (line) => this.#other(line),
+    };
   }
 
   /** Whatever a worker says, it harms nobody but itself. */
@@ -169,29 +192,19 @@ export class WorkerProgram {
     this.kill();
   }
 
-  #line(line: string): void {
+  #other(line: string): void {
+    if (!this.#isDraining) throw new ProtocolError(`Cannot read message: it begins with "${line.slice(0, 80)}"`);
+    if (this.#tail.length < MAX_TAIL_LINES) this.#tail.push(line);
+  }
+
+  #heard(message: object): void {
     this.#heardAt = performance.now();
-    const first = line.charCodeAt(0);
-    if (first !== BRACE && first !== BRACKET) {
-      if (this.#isDraining) {
-        if (this.#tail.length < MAX_TAIL_LINES) this.#tail.push(line);
-        return;
-      }
-      throw new ProtocolError(`Cannot read message: it begins with "${line.slice(0, 80)}"`);
+    if (!Array.isArray(message)) this.#message(message as FromWorker);
+    else if (this.#conversation instanceof ColumnsConversation) this.#conversation.receiveColumns(message);
+    else {
+      const shown = JSON.stringify(message).slice(0, 80);
+      throw new ProtocolError(`Cannot read message: it is a list and begins with "${shown}"`);
     }
-    let message: unknown;
-    try {
-      message = JSON.parse(line);
-    } catch (error) {
-      throw new ProtocolError(`Cannot read message: it is no JSON and begins with "${line.slice(0, 80)}"`, {
-        cause: error,
-      });
-    }
-    if (first === BRACKET) {
-      if (!(this.#conversation instanceof ColumnsConversation))
-        throw new ProtocolError(`Cannot read message: it is a list and begins with "${line.slice(0, 80)}"`);
-      this.#conversation.receiveColumns(message);
-    } else this.#message(message as FromWorker);
   }
 
   #message(message: FromWorker): void {
@@ -211,9 +224,14 @@ export class WorkerProgram {
       throw new ProtocolError(
         `Cannot begin: the first message is no hello but ${JSON.stringify(message).slice(0, 80)}`,
       );
-    const hello = helloOf(message, this.#settings.concurrency);
+    const { concurrency, msgpack, needsMsgpack } = this.#settings;
+    const hello = helloOf(message, concurrency, msgpack === undefined ? ["json"] : ["json", "msgpack"]);
+    if (needsMsgpack && hello.format !== "msgpack")
+      throw new ProtocolError("Cannot begin: the worker does not speak MessagePack, and nothing else was wanted");
+    if (hello.format === "msgpack") this.#wire.frame(new Msgpack(msgpack!, types.isProxy));
+    this.#reader.greeted(this.#wire.msgpack);
     const kind = hello.features.has("columns") ? ColumnsConversation : PlainConversation;
-    this.#conversation = new kind(hello, this.#write, this.#listener);
+    this.#conversation = new kind(hello, this.#wire, this.#listener);
     this.#toPrepare = this.#settings.prepare.length;
     this.#prepare();
   }
@@ -223,12 +241,25 @@ export class WorkerProgram {
     const { prepare, heartbeatMs } = this.#settings;
     if (this.#toPrepare > 0) {
       const item = prepare[prepare.length - this.#toPrepare];
-      this.#write(`${JSON.stringify({ type: "prepare", item })}\n`);
+      this.#sendItem({ type: "prepare", item });
       return;
     }
     this.#isReady = true;
     this.#listener.ready(this.#conversation!);
     if (heartbeatMs > 0 && this.#conversation!.hello.features.has("ahead")) this.#watch(heartbeatMs);
+  }
+
+  /** As JSON where that has all of it. */
+  #sendItem(message: object): void {
+    const { msgpack } = this.#wire;
+    try {
+      if (msgpack !== undefined) new JsonValues(types.isProxy).text(message);
+    } catch {
+      msgpack!.check(message);
+      this.#wire.pack(message);
+      return;
+    }
+    this.#write(`${JSON.stringify(message)}\n`);
   }
 
   /** Who promised to answer a ping at once and does not is stopped, or cut off. */
@@ -246,7 +277,9 @@ export class WorkerProgram {
   }
 
   #wrote(stream: 1 | 2, bytes: Buffer): void {
-    this.#listener.wrote(this.#conversation?.runningTask, stream, bytes.toString("utf8"));
+    const text = bytes.toString("utf8");
+    if (stream === 2 && !this.#isReady) this.#said = (this.#said + text).slice(-LAST_WORDS);
+    this.#listener.wrote(this.#conversation?.runningTask, stream, text);
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
@@ -261,11 +294,12 @@ export class WorkerProgram {
       ...(signal === null ? {} : { signal }),
       ...(this.#cause === undefined ? {} : { cause: this.#cause }),
       wasReady: this.#isReady,
+      lastWords: this.#said.trimEnd().split("\n").at(-1)!,
     });
   }
 }
 
-function helloOf(message: FromWorker, wanted: number): WorkerHello {
+function helloOf(message: FromWorker, wanted: number, formats: readonly StdioFormat[]): WorkerHello {
   const { protocol, tasks = [], concurrency = 1, features = [], format = "json", memoryBytes = 0 } = message;
   const isSound =
     protocol === STDIO_VERSION &&
@@ -273,7 +307,7 @@ function helloOf(message: FromWorker, wanted: number): WorkerHello {
     Number.isInteger(concurrency) &&
     (concurrency as number) > 0 &&
     areTexts(features) &&
-    format === "json";
+    formats.includes(format as StdioFormat);
   if (!isSound)
     throw new ProtocolError(
       `Cannot begin: a hello of this kind is not known: ${JSON.stringify(message).slice(0, 200)}`,
@@ -282,6 +316,7 @@ function helloOf(message: FromWorker, wanted: number): WorkerHello {
     tasks: tasks as string[],
     concurrency: Math.min(concurrency as number, wanted),
     features: new Set(features as string[]),
+    format: format as StdioFormat,
     memoryBytes: typeof memoryBytes === "number" && memoryBytes > 0 ? memoryBytes : 0,
   };
 }

@@ -1,6 +1,6 @@
 // A line for each item that ran, in the nine columns of GNU parallel's --joblog.
 import { constants } from "node:os";
-import type { Argument } from "../../backends/programs/index.ts";
+import type { Argument } from "../../backends/command/programs/index.ts";
 import { TaskTimeoutError } from "../../index.ts";
 import type { Item } from "../input/item.ts";
 import type { Result } from "../output/format.ts";
@@ -32,7 +32,7 @@ export class Joblog {
     const { startedAt, runMs } = run ?? timesOf(result);
     const columns = [
       seq,
-      HERE,
+      run?.host ?? HERE,
       (startedAt / 1000).toFixed(3),
       (runMs / 1000).toFixed(3).padStart(10),
       0,

@@ -1,6 +1,6 @@
 // What a program wrote, as it is written for its item.
 import { isUtf8 } from "node:buffer";
-import type { Ended, Output } from "../../backends/programs/index.ts";
+import type { Ended, Output } from "../../backends/command/programs/index.ts";
 import type { Item } from "../input/item.ts";
 import { type Formatted, formatResult, type OutputFormat, type Result } from "../output/format.ts";
 import { toJson } from "../output/json.ts";
@@ -26,15 +26,18 @@ export function dropOutput(error: unknown): void {
 /**
  * The output as it is, whether the program succeeded or not; or a record that holds it as text.
  * @param tag begins each line; undefined for none
+ * @param host where it ran
  */
 export function formatOutput(
   format: OutputFormat,
   item: Item,
   result: Result,
   tag: string | undefined,
+  host: string,
 ): Formatted | undefined {
   const output = runOf(result)?.stdout;
-  if (format === "record") return formatResult(format, item, { ...result, value: output && textOf(output, result.ok) });
+  if (format === "record")
+    return formatResult(format, item, { ...result, value: output && textOf(output, result.ok) }, host);
   if (output === undefined || output.size === 0) return undefined;
   const pieces = tag === undefined ? output.pieces() : tagged(output.pieces(), tag);
   if (output.size > MOST_AT_ONCE) return closing(output, pieces);

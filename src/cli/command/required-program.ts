@@ -1,18 +1,13 @@
 // What has to be there before the first item: told once, not by each of them.
 import { basename } from "node:path";
-import { findProgram, isExecutable } from "../../backends/programs/index.ts";
+import { findProgram, isExecutable } from "../../backends/command/programs/index.ts";
 import { Complaint } from "../complaint.ts";
 
 /** @throws Complaint with the status that a shell would give */
 export function requireProgram(name: string, path: string | undefined): void {
-  switch (findProgram(name, path).kind) {
-    case "program":
-      return;
-    case "not executable":
-      throw new Complaint("notExecutable", `Cannot run "${name}": it is not executable`);
-    case "nothing":
-      throw new Complaint("notFound", `Cannot run "${name}": there is no such program`);
-  }
+  const found = findProgram(name, path);
+  if (found.kind === "program") return;
+  throw new Complaint(found.kind === "nothing" ? "notFound" : "notExecutable", `Cannot run "${name}": ${found.why}`);
 }
 
 /** Shells that read quotes as POSIX says; a value that is quoted for these could be run by others. */

@@ -1,5 +1,5 @@
 // A command with placeholders, read once and filled in for each item.
-import { type Argument, type Piece, SLOT } from "../../backends/programs/index.ts";
+import { type Argument, type Piece, SLOT } from "../../backends/command/programs/index.ts";
 import { wrongUsage } from "../complaint.ts";
 import type { Item } from "../input/item.ts";
 import { fill, type Placeholder, parsePlaceholders } from "./placeholder.ts";

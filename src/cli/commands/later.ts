@@ -10,7 +10,6 @@ interface Later {
 }
 
 const NO_JOURNAL = "this version keeps no journal of its runs";
-const NO_HOSTS = "this version runs on this machine alone";
 const NO_GUARDS = "this version has no guards";
 
 export const LATER_FLAGS: readonly Later[] = [
@@ -18,8 +17,7 @@ export const LATER_FLAGS: readonly Later[] = [
   { flags: "--resume", reason: NO_JOURNAL },
   { flags: "--retry-failed", reason: `${NO_JOURNAL}; use --failed FILE, and feed that file again` },
   { flags: "--key <POINTER>", reason: NO_JOURNAL },
-  { flags: "-S, --host <HOST>", reason: NO_HOSTS },
-  { flags: "--connect <URL>", reason: NO_HOSTS },
+  { flags: "--connect <URL>", reason: "this version joins no cluster; use -S for machines that ssh reaches" },
   { flags: "--dashboard [ADDRESS]", reason: "this version has no dashboard; use --progress" },
   { flags: "--load <N>", reason: NO_GUARDS },
   { flags: "--memfree <SIZE>", reason: NO_GUARDS },

@@ -30,6 +30,15 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     new Option("--env <NAME=VALUE>", "a variable of the workers' or the command's environment (repeatable)").argParser(
       collect,
     ),
+    new Option(
+      "-S, --sshlogin <HOSTS>",
+      "run on [N/][user@]host by ssh, N at once there; : is this machine (repeatable, or with commas)",
+    ).argParser(collect),
+    new Option("--ssh <COMMAND>", "how ssh is started, with its options (default: MANYHANDS_SSH, else ssh)"),
+    new Option(
+      "--remote-command <COMMAND>",
+      "what manyhands is called on the hosts, for a task module (default: manyhands)",
+    ),
     new Option("--window <N>", "read at most N items ahead of what is written"),
   ],
   "Failure:": [
@@ -87,6 +96,7 @@ Examples:
   manyhands map ./resize.mjs photos.ndjson -o sizes.ndjson
   find . -name '*.ts' -print0 | manyhands map -0 ./stats.mjs#analyse --failed failed.txt
   manyhands map ./sum.mjs -k ::: 1 2 3
+  manyhands map -S :,4/one,8/user@two -- ./simulate {} ::: *.conf
   manyhands map ./fetch.mjs --in lines urls.txt -j 64 --retries 3 --timeout 30s --halt soon,fail=10%
 `;
 

@@ -1,14 +1,17 @@
 import { basename } from "node:path";
-import { type Argument, type Program, programs } from "../../backends/programs/index.ts";
+import { type Argument, type Program, programs } from "../../backends/command/programs/index.ts";
 import { Pool } from "../../index.ts";
 import { Joblog } from "../command/joblog.ts";
 import { dropOutput, formatOutput, tagOf } from "../command/output.ts";
 import type { Template } from "../command/template.ts";
+import { Complaint, messageOf } from "../complaint.ts";
 import type { Item } from "../input/item.ts";
 import type { Formatted, Result } from "../output/format.ts";
+import { countSlots } from "./hosts.ts";
 import type { MapSettings } from "./settings.ts";
 import { firstWorker, type StartedPool } from "./start-pool.ts";
 import type { Work } from "./work.ts";
+import { WorkerHosts } from "./worker-hosts.ts";
 
 /** How long a program that is to end may take after SIGTERM, before SIGKILL. */
 const ABORT_GRACE_MS = 500;
@@ -19,6 +22,7 @@ export class CommandWork implements Work {
   readonly #template: Template;
   readonly #settings: MapSettings;
   readonly #joblog: Joblog | undefined;
+  readonly #hosts = new WorkerHosts();
 
   constructor(template: Template, settings: MapSettings) {
     const { joblogFile } = settings;
@@ -28,10 +32,20 @@ export class CommandWork implements Work {
     this.#joblog = joblogFile === undefined ? undefined : new Joblog(joblogFile, template);
   }
 
-  async start(signal: AbortSignal): Promise<StartedPool> {
-    const { size, environment } = this.#settings.workers;
-    const pool = new Pool(programs({ size, env: environment }), { abortGraceMs: ABORT_GRACE_MS });
-    await firstWorker(pool, signal);
+  async start(signal: AbortSignal, say: (text: string) => void): Promise<StartedPool> {
+    const { workers } = this.#settings;
+    const { size, environment: env, hosts, ssh } = workers;
+    const where = hosts.length === 0 ? { size } : { hosts: await countSlots(workers, signal, say) };
+    const pool = new Pool(programs({ ...where, env, ...(ssh === undefined ? {} : { ssh }) }), {
+      abortGraceMs: ABORT_GRACE_MS,
+    });
+    this.#hosts.watch(pool);
+    try {
+      await firstWorker(pool, signal);
+    } catch (error) {
+      await pool.terminate();
+      throw signal.aborted ? error : new Complaint("noWorker", messageOf(error), { cause: error });
+    }
     return { pool, task: this.names.name };
   }
 
@@ -41,7 +55,8 @@ export class CommandWork implements Work {
 
   format(item: Item, result: Result): Formatted | undefined {
     const { isTagged, outputFormat } = this.#settings;
-    return formatOutput(outputFormat, item, result, isTagged ? this.tagOf(item) : undefined);
+    const host = this.#hosts.of(result.workerId);
+    return formatOutput(outputFormat, item, result, isTagged ? this.tagOf(item) : undefined, host);
   }
 
   tagOf(item: Item): string {

@@ -2,11 +2,13 @@ import { basename } from "node:path";
 import type { Item } from "../input/item.ts";
 import { type Formatted, formatResult, type Result } from "../output/format.ts";
 import { toJson } from "../output/json.ts";
-import type { MapSettings } from "./settings.ts";
+import { countSlots, type Host } from "./hosts.ts";
+import type { MapSettings, WorkerSettings } from "./settings.ts";
 import { type StartedPool, startModule } from "./start-pool.ts";
 import { givenName, type ModuleSubject } from "./subject.ts";
 import { previewOf } from "./tally.ts";
 import type { Work } from "./work.ts";
+import { WorkerHosts } from "./worker-hosts.ts";
 
 const WORKER_NAMES = {
   threads: { worker: "thread", workers: "threads" },
@@ -19,15 +21,20 @@ export class ModuleWork implements Work {
   readonly names: Work["names"];
   readonly #subject: ModuleSubject;
   readonly #settings: MapSettings;
+  readonly #hosts = new WorkerHosts();
 
   constructor(subject: ModuleSubject, settings: MapSettings) {
-    this.names = { name: basename(subject.module), ...WORKER_NAMES[settings.workers.backend] };
+    const { backend, hosts } = settings.workers;
+    const names = hosts.length === 0 ? WORKER_NAMES[backend] : WORKER_NAMES.inline;
+    this.names = { name: basename(subject.module), ...names };
     this.#subject = subject;
     this.#settings = settings;
   }
 
-  start(signal: AbortSignal): Promise<StartedPool> {
-    return startModule(this.#subject, this.#settings.workers, signal);
+  async start(signal: AbortSignal, say: (text: string) => void): Promise<StartedPool> {
+    const { workers } = this.#settings;
+    const hosts = workers.hosts.length === 0 ? here(workers) : await countSlots(workers, signal, say);
+    return startModule({ subject: this.#subject, workers, hosts, onPool: (pool) => this.#hosts.watch(pool) }, signal);
   }
 
   inputOf(item: Item): unknown {
@@ -35,7 +42,7 @@ export class ModuleWork implements Work {
   }
 
   format(item: Item, result: Result): Formatted | undefined {
-    return formatResult(this.#settings.outputFormat, item, result);
+    return formatResult(this.#settings.outputFormat, item, result, this.#hosts.of(result.workerId));
   }
 
   tagOf(item: Item): string {
@@ -51,4 +58,8 @@ export class ModuleWork implements Work {
   settled(): void {}
 
   async close(): Promise<void> {}
+}
+
+function here({ size }: WorkerSettings): readonly Host[] {
+  return [{ host: undefined, slots: size }];
 }

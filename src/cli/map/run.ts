@@ -119,7 +119,7 @@ class Run {
     const unlisten = listenForSignals(this.#stop, graceMs, (signal) => this.#onSignal(signal));
     const limit = this.#limitTime();
     try {
-      const started = await this.#work.start(starting.signal);
+      const started = await this.#work.start(starting.signal, (text) => this.#say(text));
       this.#pool = started.pool;
       try {
         const onError = (name: string, error: Error) => this.#onOutputError(name, error);

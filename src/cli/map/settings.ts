@@ -7,14 +7,16 @@ import { parseCount } from "../grammar/count.ts";
 import { parseDuration } from "../grammar/duration.ts";
 import { parseEnvironment } from "../grammar/environment.ts";
 import { type HaltRule, needsTotal, parseHalt } from "../grammar/halt.ts";
+import { type GivenHost, HERE, parseHosts } from "../grammar/hosts.ts";
 import { parseJobs } from "../grammar/jobs.ts";
 import { parseTimeout, type TimeoutRule } from "../grammar/timeout.ts";
+import { parseWords } from "../grammar/words.ts";
 import { INPUT_FORMATS, type InputFormat, type InputPlan } from "../input/index.ts";
 import { openFile, type Source, standardInput } from "../input/source.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "../output/format.ts";
 import { PROGRESS_MODES, type ProgressMode } from "../output/reporter.ts";
 import { identityOf } from "../output/sink.ts";
-import { type GivenSubject, kindOf, readSubject, type Subject, usualFormat } from "./subject.ts";
+import { type GivenSubject, kindOf, type Places, readSubject, type Subject, usualFormat } from "./subject.ts";
 
 export const BACKENDS = ["threads", "processes", "inline"] as const;
 export type BackendName = (typeof BACKENDS)[number];
@@ -31,6 +33,9 @@ export interface MapFlags {
   readonly backend?: string;
   readonly data?: string;
   readonly env?: readonly string[];
+  readonly sshlogin?: readonly string[];
+  readonly ssh?: string;
+  readonly remoteCommand?: string;
   readonly window?: string;
   readonly retries?: string;
   readonly retryDelay?: string;
@@ -88,6 +93,14 @@ export interface MapSettings {
 export interface WorkerSettings {
   readonly backend: BackendName;
   readonly size: number;
+  /** Machines to run on; none where that is this one. */
+  readonly hosts: readonly GivenHost[];
+  /** How many workers a host has that does not say it: a number, or a share of its processors. */
+  readonly hostJobs: string;
+  /** The command of ssh and its options; undefined where nobody said it. */
+  readonly ssh: readonly string[] | undefined;
+  /** What this program is called on the hosts, and what goes before its arguments. */
+  readonly remoteCommand: readonly string[];
   /** Undefined where `--data` was not given. */
   readonly data: unknown;
   readonly environment: Readonly<Record<string, string>>;
@@ -104,13 +117,20 @@ export async function readSettings(words: MapWords, flags: MapFlags): Promise<Ma
   refuseForKind(kind, flags);
   const format = readFormat(flags, kind);
   const environment = parseEnvironment(flags.env ?? []);
+  const hosts = parseHosts(flags.sshlogin ?? []);
+  const ssh = flags.ssh ?? (process.env["MANYHANDS_SSH"] || undefined);
+  if (hosts.length === 0) refuseWithoutHosts(flags);
   const settings: MapSettings = {
-    subject: await readSubject(given, format, environment["PATH"] ?? process.env["PATH"]),
+    subject: await readSubject(given, format, environment["PATH"] ?? process.env["PATH"], placesOf(hosts)),
     input: await readInputPlan(words, flags, format, kind === "command"),
     total: optional(flags.total, (text) => parseCount("--total", text, 0)),
     workers: {
       backend: parseChoice("--backend", flags.backend ?? "threads", BACKENDS),
       size: readSize(flags),
+      hosts,
+      hostJobs: jobsOf(flags) ?? "auto",
+      ssh: optional(ssh, (text) => parseWords("--ssh", text)),
+      remoteCommand: parseWords("--remote-command", flags.remoteCommand ?? "manyhands"),
       data: optional(flags.data, readData),
       environment,
     },
@@ -145,7 +165,18 @@ function refuseForKind(kind: Subject["kind"], flags: MapFlags): void {
   if (kind === "command") {
     refuse("--backend", flags.backend, "with a command: each run of it is a process of its own");
     refuse("--data", flags.data, "with a command: no module is set up");
+    refuse("--remote-command", flags.remoteCommand, "with a command: hosts need no manyhands for it");
   } else refuse("--joblog", flags.joblog, "with a task module: its columns tell of programs");
+}
+
+function refuseWithoutHosts({ ssh, remoteCommand }: MapFlags): void {
+  const flag = ssh === undefined ? (remoteCommand === undefined ? undefined : "--remote-command") : "--ssh";
+  if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} without -S: there is no host to reach`);
+}
+
+function placesOf(hosts: readonly GivenHost[]): Places {
+  if (hosts.length === 0) return { isHere: true, isFar: false };
+  return { isHere: hosts.some(({ host }) => host === HERE), isFar: hosts.some(({ host }) => host !== HERE) };
 }
 
 function readFormat(flags: MapFlags, kind: Subject["kind"]): InputFormat {
@@ -173,12 +204,16 @@ async function readInputPlan(
 }
 
 function readSize(flags: MapFlags): number {
-  if (flags.jobs !== undefined && flags.maxProcs !== undefined && flags.jobs !== flags.maxProcs) {
-    throw wrongUsage(`Cannot use both -j ${flags.jobs} and -P ${flags.maxProcs}: they mean the same`);
-  }
-  const text = flags.jobs ?? flags.maxProcs;
+  const text = jobsOf(flags);
   if (flags.backend === "inline" && text === undefined) return 1;
   return parseJobs(text ?? "auto", availableParallelism());
+}
+
+function jobsOf({ jobs, maxProcs }: MapFlags): string | undefined {
+  if (jobs !== undefined && maxProcs !== undefined && jobs !== maxProcs) {
+    throw wrongUsage(`Cannot use both -j ${jobs} and -P ${maxProcs}: they mean the same`);
+  }
+  return jobs ?? maxProcs;
 }
 
 function readData(text: string): unknown {

@@ -1,6 +1,9 @@
 // A pool whose first worker is up, and the one task that a run is about.
+
+import { ssh } from "../../backends/ssh.ts";
 import { type Backend, Pool, type WorkerInfo, WorkerLostError } from "../../index.ts";
 import { Complaint, messageOf, wrongUsage } from "../complaint.ts";
+import type { Host } from "./hosts.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { givenName, type ModuleSubject } from "./subject.ts";
 
@@ -10,16 +13,22 @@ export interface StartedPool {
   readonly task: string;
 }
 
+export interface ModulePlan {
+  readonly subject: ModuleSubject;
+  readonly workers: WorkerSettings;
+  readonly hosts: readonly Host[];
+  /** Told of the pool before its first worker is up. */
+  onPool(pool: Pool): void;
+}
+
 /** Rejects with a complaint where no worker comes up, or the module has no such task. */
-export async function startModule(
-  subject: ModuleSubject,
-  workers: WorkerSettings,
-  signal: AbortSignal,
-): Promise<StartedPool> {
-  const pool: Pool = new Pool(await makeBackend(subject.path, workers));
+export async function startModule(plan: ModulePlan, signal: AbortSignal): Promise<StartedPool> {
+  const { subject } = plan;
+  const pool: Pool = new Pool(await makeBackends(plan));
+  plan.onPool(pool);
   try {
     const worker = await firstWorker(pool, signal).catch((error: unknown) => {
-      throw signal.aborted ? error : cannotStart(subject, error);
+      throw signal.aborted ? error : cannotStart(plan, error);
     });
     return { pool, task: chooseTask(subject, worker.tasks) };
   } catch (error) {
@@ -28,8 +37,30 @@ export async function startModule(
   }
 }
 
+async function makeBackends({ subject, workers, hosts }: ModulePlan): Promise<Backend[]> {
+  const slotsHere = hosts.reduce((sum, { host, slots }) => sum + (host === undefined ? slots : 0), 0);
+  const here = slotsHere === 0 ? [] : [await backendHere(subject.path, { ...workers, size: slotsHere })];
+  const entries = hosts.flatMap(({ host, slots }) =>
+    host === undefined ? [] : [{ argv: farWorker(host, subject.module, workers), count: slots, host }],
+  );
+  if (entries.length === 0) return here;
+  const { command } = await import("../../backends/command/index.ts");
+  const { data } = workers;
+  return [...here, command(entries, data === undefined ? {} : { data })];
+}
+
+/** A worker on another machine, which has the module under the same name. */
+function farWorker(
+  host: string,
+  module: string,
+  { ssh: client, remoteCommand, environment }: WorkerSettings,
+): readonly string[] {
+  const options = { cwd: process.cwd(), env: environment, ...(client === undefined ? {} : { ssh: client }) };
+  return ssh(host, [...remoteCommand, "worker", "--stdio", module], options);
+}
+
 /** Loads the one backend that is asked for. */
-async function makeBackend(path: string, workers: WorkerSettings): Promise<Backend> {
+async function backendHere(path: string, workers: WorkerSettings): Promise<Backend> {
   const { size, data } = workers;
   const hasEnvironment = Object.keys(workers.environment).length > 0;
   const options = { size, ...(data === undefined ? {} : { data }) };
@@ -52,7 +83,7 @@ async function makeBackend(path: string, workers: WorkerSettings): Promise<Backe
   }
 }
 
-/** Rejects with what keeps workers from starting, or the reason of the signal. */
+/** Rejects with what keeps workers from starting, where that goes for every backend; or with the reason of the signal. */
 export function firstWorker(pool: Pool, signal: AbortSignal): Promise<WorkerInfo> {
   return new Promise((resolve, reject) => {
     const found = pool.workers().find((worker) => worker.state === "idle");
@@ -60,9 +91,14 @@ export function firstWorker(pool: Pool, signal: AbortSignal): Promise<WorkerInfo
       resolve(found);
       return;
     }
+    const unavailable = new Set<string>();
+    const backends = new Set(pool.workers().map(({ backend }) => backend));
     const removers = [
       pool.on("workerUp", ({ worker }) => settle(() => resolve(worker))),
-      pool.on("backendFailed", ({ error }) => settle(() => reject(error))),
+      pool.on("backendFailed", ({ backend, error }) => {
+        unavailable.add(backend);
+        if (unavailable.size >= backends.size) settle(() => reject(error));
+      }),
     ];
     const abort = () => settle(() => reject(signal.reason));
     signal.addEventListener("abort", abort);
@@ -77,10 +113,11 @@ export function firstWorker(pool: Pool, signal: AbortSignal): Promise<WorkerInfo
   });
 }
 
-/** A module that does not load is wrong usage; one that does, in a worker that does not come up, is not. */
-function cannotStart({ module }: ModuleSubject, error: unknown): Complaint {
+/** A module that does not load here is wrong usage; one that does, in a worker that does not come up, is not. */
+function cannotStart({ subject: { module }, hosts }: ModulePlan, error: unknown): Complaint {
   const { phase } = Object(error) as { phase?: unknown };
-  if (phase === "setup" || error instanceof WorkerLostError) {
+  const isFar = hosts.some(({ host }) => host !== undefined);
+  if (isFar || phase === "setup" || error instanceof WorkerLostError) {
     return new Complaint("noWorker", `Cannot start a worker for "${module}": ${messageOf(error)}`, { cause: error });
   }
   return wrongUsage(`Cannot load module "${module}": ${messageOf(error)}`, { cause: error });

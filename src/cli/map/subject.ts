@@ -57,30 +57,44 @@ export function kindOf({ task, command, shell }: GivenSubject): Subject["kind"] 
   return isCommand ? "command" : "module";
 }
 
+/** Where it runs: on this machine, on others, or both. */
+export interface Places {
+  readonly isHere: boolean;
+  readonly isFar: boolean;
+}
+
 /** @param path where programs are looked for */
 export async function readSubject(
   given: GivenSubject,
   format: InputFormat,
   path: string | undefined,
+  places: Places,
 ): Promise<Subject> {
-  if (kindOf(given) === "module") return readModule(given.task ?? "");
-  const template = readTemplate(given, format !== "lines" && format !== "nul");
-  if (template.program !== undefined) requireProgram(template.program, path);
+  if (kindOf(given) === "module") return readModule(given.task ?? "", places);
+  const template = readTemplate(given, format !== "lines" && format !== "nul", places);
+  if (template.program !== undefined && places.isHere) requireProgram(template.program, path);
   return { kind: "command", template };
 }
 
-function readTemplate({ command, shell }: GivenSubject, hasFields: boolean): Template {
-  if (command === undefined) return shellTemplate(findShell(process.env["SHELL"]), shell ?? "", hasFields);
+function readTemplate({ command, shell }: GivenSubject, hasFields: boolean, { isFar }: Places): Template {
+  // Another machine may lack the user's shell; this one is everywhere.
+  const program = isFar ? "/bin/sh" : findShell(process.env["SHELL"]);
+  if (command === undefined) return shellTemplate(program, shell ?? "", hasFields);
   if (command.length === 0) throw wrongUsage('Cannot run nothing: no command follows "--"');
   return programTemplate(command, hasFields);
 }
 
-async function readModule(given: string): Promise<ModuleSubject> {
+async function readModule(given: string, { isHere }: Places): Promise<ModuleSubject> {
   const [, module, exportName] = /^(.*?)(?:#([^#/\\]*))?$/s.exec(given) ?? [];
   if (module === undefined || module === "")
     throw wrongUsage(`Cannot run "${given}": give a task module, as in ./tasks.mjs#name`);
   if (exportName === "") throw wrongUsage(`Cannot run "${given}": no name follows the #`);
   const path = module.startsWith("file:") ? fileURLToPath(module) : resolve(module);
+  if (isHere) await requireFile(module, path);
+  return { kind: "module", module, path, exportName };
+}
+
+async function requireFile(module: string, path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
     throw wrongUsage(
       `Cannot load module "${module}": ${isMissing(error) ? "there is no such file" : messageOf(error)}`,
@@ -90,7 +104,6 @@ async function readModule(given: string): Promise<ModuleSubject> {
     );
   });
   if (!found.isFile()) throw wrongUsage(`Cannot load module "${module}": it is not a file`);
-  return { kind: "module", module, path, exportName };
 }
 
 function isMissing(error: unknown): boolean {

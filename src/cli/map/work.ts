@@ -7,8 +7,8 @@ import type { StartedPool } from "./start-pool.ts";
 export interface Work {
   /** For the progress: what runs, and what its workers are called. */
   readonly names: { readonly name: string; readonly worker: string; readonly workers: string };
-  /** Rejects with a complaint where no worker comes up. */
-  start(signal: AbortSignal): Promise<StartedPool>;
+  /** Rejects with a complaint where no worker comes up. What is left out is told to `say`. */
+  start(signal: AbortSignal, say: (text: string) => void): Promise<StartedPool>;
   /** What a worker is given for the item. Throws a BadInputError where it cannot be given it. */
   inputOf(item: Item): unknown;
   /** What is written for an item; undefined where nothing is. Throws where its value has no form. */

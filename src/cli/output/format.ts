@@ -23,15 +23,23 @@ export interface Result {
 /** Text, bytes, or the pieces of something large, to be written one after the other. */
 export type Formatted = string | Uint8Array | Iterable<Uint8Array>;
 
-/** The text or bytes for one item; undefined where nothing is written. Throws where the value has no form. */
-export function formatResult(format: OutputFormat, item: Item, result: Result): string | Uint8Array | undefined {
+/**
+ * The text or bytes for one item; undefined where nothing is written. Throws where the value has no form.
+ * @param host where it ran
+ */
+export function formatResult(
+  format: OutputFormat,
+  item: Item,
+  result: Result,
+  host: string,
+): string | Uint8Array | undefined {
   switch (format) {
     case "value":
       return result.ok ? `${toJson(result.value)}\n` : undefined;
     case "raw":
       return result.ok ? toRaw(result.value) : undefined;
     case "record":
-      return `${toRecord(item, result)}\n`;
+      return `${toRecord(item, result, host)}\n`;
   }
 }
 
@@ -43,14 +51,14 @@ function toRaw(value: unknown): string | Uint8Array | undefined {
   return `${toJson(value)}\n`;
 }
 
-function toRecord(item: Item, result: Result): string {
+function toRecord(item: Item, result: Result, host: string): string {
   const outcome = result.ok
     ? `"ok":true,"value":${toJson(result.value)}`
     : `"ok":false,${result.value === undefined ? "" : `"value":${toJson(result.value)},`}"error":${toError(result.error)}`;
   const key = item.problem ? keyOf(item.raw.toString()) : keyOf(item.value);
   const worker = result.workerId === undefined ? "null" : JSON.stringify(result.workerId);
   const times = `"queuedMs":${rounded(result.queuedMs)},"ms":${rounded(result.runMs)}`;
-  return `{"seq":${item.seq},"key":"${key}",${outcome},"attempt":${result.attempt},"worker":${worker},"host":"local",${times}}`;
+  return `{"seq":${item.seq},"key":"${key}",${outcome},"attempt":${result.attempt},"worker":${worker},"host":${JSON.stringify(host)},${times}}`;
 }
 
 function toError(error: unknown): string {

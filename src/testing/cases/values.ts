@@ -10,6 +10,9 @@ import type { Subject } from "../subject.ts";
 
 export function values(subject: Subject): void {
   const { traits } = subject;
+  const kept = Object.keys(cloneable).filter(
+    (name) => traits.clonesStructurally || plain.has(name) || traits.keeps?.includes(name) === true,
+  );
 
   describe("values arrive as they were", () => {
     const shared = sharedPool(subject);
@@ -17,12 +20,10 @@ export function values(subject: Subject): void {
     it(
       traits.clonesStructurally
         ? "there and back, of every kind"
-        : "there and back, of the kinds JSON has: this backend clones no others",
+        : "there and back, of the kinds that its format has: this backend clones no others",
       async () => {
         const pool = shared();
-        const names = Object.keys(cloneable).filter((name) => traits.clonesStructurally || plain.has(name));
-
-        for (const name of names) {
+        for (const name of kept) {
           const value = cloneable[name]?.();
           assert.deepEqual(await pool.run("echo", value), value, `${name}, there and back`);
           assert.deepEqual(await pool.run("give", name), value, `${name}, made by the worker`);
@@ -32,8 +33,7 @@ export function values(subject: Subject): void {
 
     it("of every kind in one message", async () => {
       const pool = shared();
-      const names = Object.keys(cloneable).filter((name) => traits.clonesStructurally || plain.has(name));
-      const originals = names.map((name) => cloneable[name]?.());
+      const originals = kept.map((name) => cloneable[name]?.());
 
       assert.deepEqual(await Promise.all(originals.map((value) => pool.run("echo", value))), originals);
       assert.deepEqual(await pool.map("echo", originals, { chunkSize: 50 }), originals);

@@ -1,8 +1,11 @@
+import { OWN_255 } from "../../ssh.ts";
 import type { LauncherReply } from "./messages.ts";
 import { Output } from "./output.ts";
 
 /** How a program ended. */
 export interface Ended {
+  /** Where it ran, as it was named; undefined for this machine. */
+  readonly host: string | undefined;
   /** The number of the slot that ran it. */
   readonly slot: number;
   /** Undefined where a signal ended it. */
@@ -19,14 +22,21 @@ export interface Ended {
 const LAST_WORDS = 2048;
 
 /** What the launcher said, and what the program wrote on stderr, to be passed on and closed. */
-export function endedOf(reply: LauncherReply & { readonly 0: "ended" }): {
+export function endedOf(
+  reply: LauncherReply & { readonly 0: "ended" },
+  host: string | undefined,
+): {
   readonly ended: Ended;
   readonly stderr: Output;
+  /** It was ssh that failed: what became of the program is not known. */
+  readonly isCutOff: boolean;
 } {
   const [, slot, exitCode, signal, startedAt, runMs, out, err] = reply;
   const stderr = new Output(err);
+  const isCutOff = host !== undefined && exitCode === 255 && !stderr.dropEnd(OWN_255);
   const lastWords = stderr.size === 0 ? "" : stderr.tail(LAST_WORDS).toString().trimEnd();
   const ended = {
+    host,
     slot,
     exitCode: exitCode ?? undefined,
     signal: signal ?? undefined,
@@ -35,5 +45,5 @@ export function endedOf(reply: LauncherReply & { readonly 0: "ended" }): {
     startedAt,
     runMs,
   };
-  return { ended, stderr };
+  return { ended, stderr, isCutOff };
 }

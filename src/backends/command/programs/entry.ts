@@ -1,6 +1,6 @@
 // The launcher: the process that starts programs. Starting one costs a process the more the more memory it has, and it waits
 // meanwhile; so this one has little, and nothing else to do. It outlives its parent by a moment, to kill what that leaves behind.
-import { LineReader } from "../../protocol/lines.ts";
+import { LineReader } from "../../../protocol/lines.ts";
 import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV, type RunMessage } from "./messages.ts";
 import { failure, Running } from "./running.ts";
 
@@ -20,9 +20,10 @@ function receive(request: LauncherRequest): void {
   else slots.get(slot)?.signal(request[2]);
 }
 
-function run([, slot, file, words, changes, stdin]: RunMessage): void {
+function run([, slot, file, words, changes, stdin, cwd]: RunMessage): void {
   try {
-    slots.set(slot, new Running({ slot, file, words, env: changes === 0 ? env : changed(changes), stdin }, ended));
+    const start = { slot, file, words, env: changes === 0 ? env : changed(changes), stdin, cwd };
+    slots.set(slot, new Running(start, ended));
   } catch (error) {
     ended(failure(slot, error));
   }

@@ -8,6 +8,8 @@ export interface Program {
   readonly stdin?: string | Uint8Array;
   /** Variables beside those of all programs; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where it runs; default this process's own folder. */
+  readonly cwd?: string;
 }
 
 /** @throws TypeError for anything else */

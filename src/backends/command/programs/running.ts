@@ -1,8 +1,9 @@
 // One run of a program, in a process group of its own. Tells how it ended, once.
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { writeSync } from "node:fs";
+import type { Writable } from "node:stream";
 import { Capture } from "./capture.ts";
-import type { LauncherReply } from "./messages.ts";
+import { type LauncherReply, ORDERS } from "./messages.ts";
 
 export interface Start {
   readonly slot: number;
@@ -11,8 +12,10 @@ export interface Start {
   /** The program as it was called, and what it is given. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What it reads on its standard input, in base64; 0 for nothing. */
-  readonly stdin: string | 0;
+  /** What it reads on its standard input, in base64; 0 for nothing; `ORDERS` for what `signal` says. */
+  readonly stdin: string | 0 | typeof ORDERS;
+  /** 0 for this process's own. */
+  readonly cwd: string | 0;
 }
 
 export class Running {
@@ -22,24 +25,31 @@ export class Running {
   readonly #onEnd: (reply: LauncherReply) => void;
   readonly #startedAt = Date.now();
   readonly #startedMs = performance.now();
+  /** Where a far program is told to end. */
+  #orders: Writable | undefined;
   #isToEnd = false;
 
   /** @throws what the system says where it cannot be started, and that is known at once */
   constructor(start: Start, onEnd: (reply: LauncherReply) => void) {
     this.#slot = start.slot;
     this.#onEnd = onEnd;
-    const stdin = start.stdin === 0 ? undefined : fileOf(start.stdin);
+    const { stdin } = start;
+    const content = typeof stdin === "string" ? fileOf(stdin) : undefined;
     try {
       for (let stream = 0; stream < 2; stream++) this.#captures.push(new Capture());
-      const child = launch(start, [stdin?.fd ?? "ignore", ...this.#captures.map(({ fd }) => fd)]);
+      const input = stdin === ORDERS ? "pipe" : (content?.fd ?? "ignore");
+      const child = launch(start, [input, ...this.#captures.map(({ fd }) => fd)]);
       this.#pid = child.pid;
+      this.#orders = child.stdin ?? undefined;
+      // That it is gone is told by its exit.
+      this.#orders?.on("error", () => {});
       child.once("error", (error) => this.#failed(error));
       child.once("exit", (code, signal) => this.#exited(code, signal));
     } catch (error) {
       this.drop();
       throw error;
     } finally {
-      stdin?.drop();
+      content?.drop();
     }
   }
 
@@ -47,6 +57,10 @@ export class Running {
   signal(signal: "SIGTERM" | "SIGKILL"): void {
     this.#isToEnd = true;
     if (this.#pid === undefined) return;
+    if (signal === "SIGTERM" && this.#orders !== undefined) {
+      this.#orders.write("\n");
+      return;
+    }
     try {
       process.kill(-this.#pid, signal);
     } catch {
@@ -79,10 +93,17 @@ export function failure(slot: number, error: unknown): LauncherReply {
   return ["failed", slot, code ?? "ERR_PROGRAM", message];
 }
 
-function launch({ file, words, env }: Start, stdio: StdioOptions): ChildProcess {
+function launch({ file, words, env, cwd }: Start, stdio: StdioOptions): ChildProcess {
   const [argv0 = "", ...args] = words;
   // Node reads options through their prototype.
-  return spawn(file, args, { __proto__: null, argv0, env, stdio, detached: true } as object);
+  return spawn(file, args, {
+    __proto__: null,
+    argv0,
+    env,
+    stdio,
+    detached: true,
+    cwd: cwd === 0 ? undefined : cwd,
+  } as object);
 }
 
 /** A file that reads from its beginning. */

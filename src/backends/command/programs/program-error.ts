@@ -24,10 +24,9 @@ export class ProgramError extends Error {
   }
 }
 
-/** Undefined for a program that ended well. */
-export function errorOf(program: string, ended: Ended): ProgramError | undefined {
+/** What a program's end is called that was no success. */
+export function errorOf(program: string, ended: Ended): ProgramError {
   const { exitCode, signal, lastWords } = ended;
-  if (exitCode === 0) return undefined;
   const how = signal === undefined ? `exited with ${exitCode}` : `was ended by ${signal}`;
   const why = lastWords.split("\n").at(-1) ?? "";
   return new ProgramError(`${program} ${how}${why === "" ? "" : `: ${why}`}`, signal ?? `EXIT_${exitCode}`, ended);

@@ -13,9 +13,14 @@ export type Piece = string | Uint8Array | SlotMark;
 /** One word: text, bytes that need not be UTF-8, or pieces of it. */
 export type Argument = string | Uint8Array | readonly Piece[];
 
+/** The words, each text wherever it is UTF-8. */
+export function wordsOf(argv: readonly Argument[], slot: number): readonly (string | Buffer)[] {
+  return argv.map((argument) => wordOf(argument, slot));
+}
+
 /** The words to start a program by, so that it gets these. */
 export function toWords(argv: readonly Argument[], slot: number): readonly string[] {
-  const words = argv.map((argument) => wordOf(argument, slot));
+  const words = wordsOf(argv, slot);
   return words.every((word) => typeof word === "string") ? words : throughShell(words);
 }
 

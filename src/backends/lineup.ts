@@ -1,6 +1,13 @@
 // The places where programs run: which of them starts next, how often it failed, and when it is given up.
-import { backoff } from "../../core/backoff.ts";
-import type { PastPerformance } from "./past-performance.ts";
+import { backoff } from "../core/backoff.ts";
+
+/** What is known of argument lists from earlier runs. */
+export interface Past {
+  /** From 0, always bad, to 1, always good. */
+  scoreOf(argv: readonly string[]): number;
+  good(argv: readonly string[]): void;
+  bad(argv: readonly string[]): void;
+}
 
 /** Starts that fail in a row. */
 const FAILURE_LIMIT = 3;
@@ -10,6 +17,8 @@ const RESTART_MS = 100;
 export interface PlaceSettings {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Those of it that other argument lists have not. */
+  readonly ownEnv?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd: string | undefined;
   readonly host: string;
   readonly series: readonly string[];
@@ -24,9 +33,9 @@ export interface Place extends PlaceSettings {
 
 export class Lineup {
   readonly #places: Place[];
-  readonly #past: PastPerformance | undefined;
+  readonly #past: Past | undefined;
 
-  constructor(settings: readonly PlaceSettings[], past: PastPerformance | undefined) {
+  constructor(settings: readonly PlaceSettings[], past: Past | undefined) {
     this.#past = past;
     const score = (place: PlaceSettings): number => past?.scoreOf(place.argv) ?? 0;
     this.#places = settings.map((one) => ({ ...one, isTaken: false, failures: 0, reason: undefined }));
@@ -85,10 +94,16 @@ export class Lineup {
     return this.#places.filter((place) => place.reason === undefined).length;
   }
 
-  /** Why each place was given up, by what runs there. */
-  reasons(): ReadonlyMap<string, unknown> {
-    const reasons = new Map<string, unknown>();
-    for (const { argv, reason } of this.#places) if (reason !== undefined) reasons.set(argv.join(" "), reason);
-    return reasons;
+  /** Each place's reason, where all are given up and there was more than one kind of them. */
+  whyNone(): Error | undefined {
+    if (this.open > 0) return undefined;
+    const reasons = new Map(this.#places.map(({ argv, reason }) => [argv.join(" "), reason]));
+    if (reasons.size < 2) return undefined;
+    const lines = [...reasons].map(([what, reason]) => `${what}: ${messageOf(reason)}`);
+    return new Error(`no command could be kept running:\n${lines.join("\n")}`);
   }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,8 @@
 // This process's end of the launcher: sends runs, hands out their ends.
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { LineReader } from "../../protocol/lines.ts";
-import { neighbour } from "../module-options.ts";
+import { LineReader } from "../../../protocol/lines.ts";
+import { neighbour } from "../../module-options.ts";
 import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV, type RunMessage } from "./messages.ts";
 
 /** Little memory and no other threads: a start costs the more the more there is to copy, and what starts needs the processors. */

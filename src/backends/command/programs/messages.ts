@@ -9,9 +9,14 @@ export type RunMessage = readonly [
   words: readonly string[],
   /** Variables beside the usual ones; null takes one away. */
   env: Readonly<Record<string, string | null>> | 0,
-  /** What it reads, in base64. */
-  stdin: string | 0,
+  /** What it reads, in base64; `ORDERS` for a far program's orders. */
+  stdin: string | 0 | typeof ORDERS,
+  /** Where it runs; 0 for where the launcher does. */
+  cwd: string | 0,
 ];
+
+/** The program is ssh, and its standard input a pipe: a line asks the far program to end, and the end of the pipe kills it. */
+export const ORDERS = 1;
 
 export type LauncherRequest =
   | RunMessage
