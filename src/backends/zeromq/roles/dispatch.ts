@@ -16,7 +16,9 @@ export interface Parcel {
   verdict: Verdict | undefined;
 }
 
-export type Verdict = { readonly type: "poison"; readonly losses: number } | { readonly type: "error"; readonly error: unknown };
+export type Verdict =
+  | { readonly type: "poison"; readonly losses: number }
+  | { readonly type: "error"; readonly error: unknown };
 
 export interface Sending {
   readonly worker: string;

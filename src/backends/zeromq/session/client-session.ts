@@ -161,7 +161,8 @@ export class ClientSession {
         this.#refused(refusal(frame));
         break;
       case BYE:
-        if (!this.#take(frame, now)) this.#left(now);
+        // Who is leaving needs nothing more.
+        if (!this.#take(frame, now) || this.#state === "closing") this.#left(now);
         break;
       case AGAIN:
         this.#take(frame, now);
@@ -219,8 +220,10 @@ export class ClientSession {
     return isGap;
   }
 
+  /** Says on a new connection, or once more, what this side is at. */
   #greet(now: number): void {
     if (this.#state === "closing") this.#write(this.#stream.frame(BYE), now);
+    else if (this.#state === "open") this.#write(this.#stream.frame(HEARTBEAT), now);
     else this.#write(this.#stream.frame(HELLO, this.#hello), now);
   }
 

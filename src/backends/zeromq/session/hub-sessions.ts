@@ -264,7 +264,8 @@ export class HubSessions<R extends HubRoute> {
         this.#write(session, record, record.stream.frame(WELCOME, this.#welcome), now);
         break;
       case BYE:
-        if (this.#take(session, record, frame, now)) break;
+        // Who is leaving needs nothing more.
+        if (this.#take(session, record, frame, now) && !record.isLeaving) break;
         if (!record.isLeaving) this.#write(session, record, record.stream.frame(BYE), now);
         this.#lose(session, "left");
         break;
