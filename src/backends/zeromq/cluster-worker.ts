@@ -251,8 +251,9 @@ export class ClusterWorker {
   /** Tells a ventilator what is new, and asks it for more where there is room. */
   #report(source: Source): void {
     if (source.isOver) return;
-    const isFull = this.#deliveries.unacknowledged + this.#readyCount >= this.#options.maxUnacknowledged;
-    const credit = this.#isStopping || isFull ? 0 : this.#appetite.ask(source.held + source.promised);
+    const held = source.held + source.promised;
+    const room = this.#options.maxUnacknowledged - this.#deliveries.unacknowledged - this.#readyCount - held;
+    const credit = this.#isStopping ? 0 : Math.max(0, Math.min(room, this.#appetite.ask(held)));
     const { done, returned } = source;
     if (credit === 0 && done.length === 0 && returned.length === 0) return;
     source.promised += credit;

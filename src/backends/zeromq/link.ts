@@ -257,8 +257,9 @@ class Port {
         if (socket.closed || event.type === "end") return;
         if (event.type === "handshake" && !bind) this.#ears.up(this.#made);
         else if (event.type === "disconnect" && !bind) this.#ears.down(this.#made);
-        else if (event.type.startsWith("handshake:error")) {
-          const why = "error" in event ? event.error.message : "no reason given";
+        // Of the other kind are connections that broke meanwhile: they are made again.
+        else if (event.type === "handshake:error:auth" || event.type === "handshake:error:protocol") {
+          const why = event.error.message;
           this.#ears.garbage(new ProtocolError(`Cannot shake hands ${bind ? "at" : "with"} "${url}": ${why}`));
         }
       }

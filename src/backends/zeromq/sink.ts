@@ -1,7 +1,14 @@
 // Receives results of workers, each once.
 import { hostname } from "node:os";
 import { define, fromErrorRecord } from "../../protocol/error-record.ts";
-import { ConfigError, PoolClosedError, ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
+import {
+  ConfigError,
+  NotSerializableError,
+  PoolClosedError,
+  ProtocolError,
+  ReceiveTimeoutError,
+  WorkerLostError,
+} from "../../protocol/errors.ts";
 import type { ErrorRecord } from "../../protocol/messages.ts";
 import {
   anything,
@@ -373,7 +380,7 @@ function errorOf(value: unknown, host: string, pid: number): unknown {
   let error: unknown;
   try {
     if (value instanceof Unreadable) throw value.error;
-    error = fromErrorRecord(value as ErrorRecord);
+    error = ownClass(fromErrorRecord(value as ErrorRecord));
   } catch (cause) {
     error = new ProtocolError("Cannot read result: it is no value and no error", { cause });
   }
@@ -382,6 +389,19 @@ function errorOf(value: unknown, host: string, pid: number): unknown {
     define(error, "pid", pid);
   }
   return error;
+}
+
+/** Errors of the library, which the roles themselves have made, as what they were. */
+function ownClass(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, cause } = error;
+  const code = Reflect.get(error, "code") as unknown;
+  const options = cause === undefined ? undefined : { cause };
+  if (name === "NotSerializableError" && code === "ERR_NOT_SERIALIZABLE")
+    return new NotSerializableError(message, options);
+  if (name !== "WorkerLostError" || code !== "ERR_WORKER_LOST") return error;
+  const taskId = Reflect.get(error, "taskId") as unknown;
+  return new WorkerLostError(message, typeof taskId === "number" ? { taskId } : {}, options);
 }
 
 function tooLate(timeoutMs: number): ReceiveTimeoutError {

@@ -173,10 +173,11 @@ export class Dispatch {
     parcel.verdict = { type: "error", error };
   }
 
-  /** Forgets everything that has not been sent, and answers how many that were. */
+  /** Forgets everything that the sink has not, and answers how many that were. */
   clear(): number {
     const dropped = this.#known.size;
     this.#known.clear();
+    for (const { held } of this.#workers.values()) held.clear();
     this.#queue = [];
     this.#again = [];
     this.#head = 0;
