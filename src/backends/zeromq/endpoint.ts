@@ -89,6 +89,9 @@ const OWN_OPTIONS = new Set([
   "zapDomain",
   "sendTimeout",
   "receiveTimeout",
+  "receiveHighWaterMark",
+  "sendHighWaterMark",
+  "maxMessageSize",
 ]);
 
 const key: Rule<string> = (value, refuse) =>
