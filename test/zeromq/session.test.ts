@@ -197,6 +197,16 @@ describe("a hub", () => {
     );
   });
 
+  it("takes a new session of a client as the end of its old one", () => {
+    const hub = newHub();
+    const hello = writeJson({ link: "requests", id: "a", epoch: "e" });
+    hub.receive(route, writeFrame(HELLO, "session1", 0, 0, hello), 0);
+    hub.receive(route, writeFrame(HELLO, "session2", 0, 0, hello), 0);
+    const told = hub.take().flatMap((action) => (action.type === "lost" ? [[action.session, action.reason]] : []));
+    assert.deepEqual(told, [["session1", "replaced"]]);
+    assert.equal(hub.size, 1);
+  });
+
   it("ends the session of a client that acknowledges what was not sent", () => {
     const net = new Net();
     const [client] = fleet(net, 1);
@@ -243,7 +253,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 describe("sessions under faults", () => {
   it("deliver in order and once while they live, say once that they are lost, and come back", () => {
     fc.assert(
-      fc.property(fc.array(fault, { maxLength: 60 }), (faults) => {
+      fc.property(fc.array(fault, { maxLength: 60, size: "max" }), (faults) => {
         const net = new Net();
         const clients = fleet(net, CLIENTS);
         net.run(1);
@@ -268,7 +278,19 @@ describe("sessions under faults", () => {
         }
         assert.equal(net.opened.size, CLIENTS);
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // A session that the hub has lost must not be taken up again under its old name.
+        examples: [
+          [
+            [
+              { type: "block", who: 0 },
+              { type: "wait", ms: LEASE_MS + 37 },
+              { type: "send", who: 0, count: 1 },
+            ],
+          ],
+        ],
+      },
     );
   });
 });
