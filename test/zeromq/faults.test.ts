@@ -1,5 +1,5 @@
-// A pipeline of programs of which one after the other is killed, stopped or started again, by chance: nothing is lost, and nothing delivered
-// twice. MANYHANDS_SEED=<seed> has the same row of faults again.
+// A pipeline of programs of which one after the other is killed, stopped or started again, and links that break or go silent, by chance:
+// nothing is lost, and nothing delivered twice. MANYHANDS_SEED=<seed> has the same row of faults again.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +8,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Random, random, seed } from "../../src/testing/random.ts";
 import { scratch } from "../../src/testing/stage.ts";
 import { freeUrl, type Program, quick, range, start } from "./cluster.ts";
+import { Proxy } from "./proxy.ts";
 
 const COUNT = 20_000;
 const WORKERS = 3;
 /** A ventilator that starts again sends everything again. */
-const MOST_VENTILATORS = 4;
+const MOST_VENTILATORS = 2;
 
 interface Places {
+  /** Between the workers and the others. */
+  readonly links: readonly Proxy[];
   readonly requests: string;
   readonly results: string;
   readonly file: string;
@@ -39,12 +42,12 @@ class Pipeline {
   }
 
   async up(name: string): Promise<Program> {
-    const { requests, results, file } = this.#places;
+    const { requests, results, file, links } = this.#places;
     const [kind] = name.split(" ");
     const options = {
       sink: { results: { url: results, bind: true }, file, ...quick },
       ventilator: { requests: { url: requests, bind: true }, id: "v", count: COUNT, poisonLimit: 1_000, ...quick },
-      worker: { requests, results, handler: "slow", ms: 3, slots: 3 },
+      worker: { requests: links[0]!.url, results: links[1]!.url, handler: "slow", ms: 3, slots: 3 },
     }[kind as "sink"];
     const program = await start(this.#t, kind!, options);
     this.#programs.set(name, program);
@@ -59,13 +62,34 @@ class Pipeline {
   }
 
   async fault(chance: Random): Promise<void> {
+    if (chance.chance(0.25)) await this.#linkFault(chance);
+    else await this.#programFault(chance);
+  }
+
+  async #linkFault(chance: Random): Promise<void> {
+    const link = this.#places.links[chance.below(2)]!;
+    const isCut = chance.chance(0.5);
+    this.#count(isCut ? "cut link" : "silence link");
+    if (isCut) link.cut();
+    else {
+      link.hold();
+      await delay(chance.below(2.5 * quick.leaseMs));
+      link.release();
+    }
+  }
+
+  #count(what: string): void {
+    this.faults.set(what, (this.faults.get(what) ?? 0) + 1);
+  }
+
+  async #programFault(chance: Random): Promise<void> {
     const mayRestart = (this.faults.get("kill ventilator") ?? 0) < MOST_VENTILATORS;
     const name = this.names[chance.below(this.names.length)]!;
     const isStop = chance.chance(0.3) || (name === "ventilator" && !mayRestart);
     const what = `${isStop ? "stop" : "kill"} ${name.split(" ")[0]}`;
     const program = this.#programs.get(name)!;
     if (program === this.ventilator && program.lines.includes("done")) return;
-    this.faults.set(what, (this.faults.get(what) ?? 0) + 1);
+    this.#count(what);
     if (isStop) {
       program.kill("SIGSTOP");
       // Sometimes for less than its lease, and sometimes for more.
@@ -91,7 +115,9 @@ describe("a pipeline under faults", () => {
   it(`delivers each of ${COUNT} results once (seed ${from})`, { timeout: 150_000 }, async (t) => {
     const chance = random(from);
     const file = join(scratch(t), "results");
-    const pipeline = new Pipeline(t, { requests: await freeUrl(), results: await freeUrl(), file });
+    const [requests, results] = [await freeUrl(), await freeUrl()];
+    const links = await Promise.all([requests, results].map((url) => Proxy.open(t, url)));
+    const pipeline = new Pipeline(t, { requests, results, file, links });
     await Promise.all(pipeline.names.map((name) => pipeline.up(name)));
     let isDone = false;
     const watch = async (): Promise<void> => {
@@ -108,7 +134,7 @@ describe("a pipeline under faults", () => {
     while (!isDone) {
       // Something has to get through between faults, or all would be faults.
       const before = pipeline.size;
-      for (let patience = 0; !isDone && pipeline.size - before < 6_000 && patience < 60; patience++) await delay(10);
+      for (let patience = 0; !isDone && pipeline.size - before < 8_000 && patience < 60; patience++) await delay(10);
       if (!isDone) await Promise.race([pipeline.fault(chance), done]);
     }
     await done;
