@@ -1,4 +1,5 @@
 // Receives results of workers, each once.
+
 import { hostname } from "node:os";
 import { define, fromErrorRecord } from "../../protocol/error-record.ts";
 import {
@@ -10,17 +11,9 @@ import {
   WorkerLostError,
 } from "../../protocol/errors.ts";
 import type { ErrorRecord } from "../../protocol/messages.ts";
-import {
-  anything,
-  signal as aSignal,
-  flag,
-  milliseconds,
-  type Rule,
-  readOptions,
-  wholeNumber,
-} from "../../protocol/options.ts";
+
 import { CommandReceiver } from "./command-receiver.ts";
-import { type Places, readPlaces } from "./endpoint.ts";
+
 import { loadEngine } from "./engine.ts";
 import { Hub } from "./hub.ts";
 import type { ClusterResult, PingReply } from "./records.ts";
@@ -28,40 +21,8 @@ import { Unreadable } from "./roles/body.ts";
 import { Inbox, type Reading } from "./roles/inbox.ts";
 import { readResults, writeTaken } from "./roles/messages.ts";
 import type { JsonObject } from "./session/json-body.ts";
-import {
-  DEFAULT_HEARTBEAT_MS,
-  DEFAULT_LEASE_MS,
-  DEFAULT_MESSAGE_BYTES,
-  HUB_RULES,
-  type HubRoleOptions,
-  newIdentity,
-  ROLE_RULES,
-  warner,
-} from "./settings.ts";
-
-export interface SinkOptions extends HubRoleOptions {
-  /** Where results come in. */
-  readonly results: Places;
-  /** Where commands come from; default nowhere. */
-  readonly commands?: Places;
-  /** How long `receive` waits for each result, where it is not told; by default for ever. */
-  readonly timeoutMs?: number;
-  /**
-   * Ids (`result.metadata.id`) of results that an earlier sink has delivered: they are not delivered again. With this a sink that was
-   * killed goes on where it was, if its reader has kept the ids.
-   */
-  readonly seen?: Iterable<string>;
-}
-
-export interface ReceiveOptions {
-  /** Ends after so many results; default never. */
-  readonly count?: number;
-  /** How long to wait for each result: 0 is not at all. Default: that of the sink. */
-  readonly timeoutMs?: number;
-  /** Gives `ClusterResult` records, failures too, instead of what the handlers gave. Default false. */
-  readonly metadata?: boolean;
-  readonly signal?: AbortSignal;
-}
+import { warner } from "./settings.ts";
+import { type ReceiveOptions, readReceiveOptions, readSinkOptions, type SinkOptions } from "./sink-options.ts";
 
 interface Sender {
   readonly client: string;
@@ -85,7 +46,7 @@ const GOODBYE_MS = 1_000;
 export class Sink {
   /** What it calls itself. */
   readonly id: string;
-  readonly #options: ReturnType<typeof read>;
+  readonly #options: ReturnType<typeof readSinkOptions>;
   readonly #warn: (error: ProtocolError) => void;
   readonly #startedAt = new Date().toISOString();
   readonly #inbox = new Inbox<string>();
@@ -102,7 +63,7 @@ export class Sink {
 
   /** @throws ConfigError for a wrong option, or an endpoint that would be open to the network without CURVE */
   constructor(options: SinkOptions) {
-    this.#options = read(options);
+    this.#options = readSinkOptions(options);
     this.id = this.#options.id;
     this.#warn = warner(this.#options.onWarning);
     for (const id of this.#options.seen) {
@@ -132,12 +93,7 @@ export class Sink {
    * @throws ReceiveTimeoutError when a wait takes longer than `timeoutMs`; PoolClosedError when the sink is closed; the signal's reason
    */
   receive(options: ReceiveOptions = {}): AsyncIterableIterator<unknown> {
-    const {
-      count,
-      timeoutMs = this.#options.timeoutMs,
-      metadata = false,
-      signal,
-    } = readOptions("receive()", options, RECEIVE_RULES);
+    const { count, timeoutMs = this.#options.timeoutMs, metadata = false, signal } = readReceiveOptions(options);
     if (this.#reader !== undefined)
       throw new ConfigError("Cannot receive: another receive() of this sink is under way");
     const reader: Reader = { isWrapped: metadata, wake: undefined, open: undefined };
@@ -410,49 +366,4 @@ function tooLate(timeoutMs: number): ReceiveTimeoutError {
 
 function closed(what: string): PoolClosedError {
   return new PoolClosedError(`Cannot ${what} the sink: it is closed`);
-}
-
-const RECEIVE_RULES = { count: wholeNumber, timeoutMs: milliseconds, metadata: flag, signal: aSignal };
-
-const ids: Rule<readonly string[]> = (value, refuse) => {
-  if (typeof value !== "object" || value === null || !(Symbol.iterator in value))
-    return refuse("a list of ids of results");
-  const list: unknown[] = [...(value as Iterable<unknown>)];
-  return list.every((id) => typeof id === "string" && /\/\d+$/.test(id))
-    ? (list as string[])
-    : refuse('ids of results, such as "ventilator/7"');
-};
-
-function read(options: SinkOptions): {
-  readonly places: ReturnType<typeof readPlaces>;
-  readonly commands: ReturnType<typeof readPlaces> | undefined;
-  readonly id: string;
-  readonly timeoutMs: number | undefined;
-  readonly seen: readonly string[];
-  readonly heartbeatMs: number;
-  readonly leaseMs: number;
-  readonly maxMessageBytes: number;
-  readonly onWarning: ((error: ProtocolError) => void) | undefined;
-} {
-  const rules = {
-    ...ROLE_RULES,
-    ...HUB_RULES,
-    results: anything,
-    commands: anything,
-    timeoutMs: milliseconds,
-    seen: ids,
-  };
-  const given = readOptions("Sink", options, rules);
-  const { commands } = given;
-  return {
-    places: readPlaces('option "results" of Sink', given.results),
-    commands: commands === undefined ? undefined : readPlaces('option "commands" of Sink', commands),
-    id: given.id ?? newIdentity(),
-    timeoutMs: given.timeoutMs,
-    seen: given.seen ?? [],
-    heartbeatMs: given.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
-    leaseMs: given.leaseMs ?? DEFAULT_LEASE_MS,
-    maxMessageBytes: given.maxMessageBytes ?? DEFAULT_MESSAGE_BYTES,
-    onWarning: given.onWarning,
-  };
 }

@@ -1,4 +1,5 @@
 // Sends requests to workers, and keeps each until the sink has its result.
+
 import {
   ConfigError,
   NotSerializableError,
@@ -6,44 +7,19 @@ import {
   type ProtocolError,
   WorkerLostError,
 } from "../../protocol/errors.ts";
-import { anything, signal as aSignal, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
-import { type Places, readPlaces } from "./endpoint.ts";
+
 import { loadEngine } from "./engine.ts";
 import { Hub } from "./hub.ts";
 import { Dispatch, type Parcel, type Sending } from "./roles/dispatch.ts";
 import { readReport, writeTasks } from "./roles/messages.ts";
 import type { LossReason } from "./session/hub-sessions.ts";
+import { warner } from "./settings.ts";
 import {
-  DEFAULT_HEARTBEAT_MS,
-  DEFAULT_LEASE_MS,
-  DEFAULT_MESSAGE_BYTES,
-  HUB_RULES,
-  type HubRoleOptions,
-  newIdentity,
-  ROLE_RULES,
-  warner,
-} from "./settings.ts";
-
-export interface VentilatorOptions extends HubRoleOptions {
-  /** Where workers fetch requests: an endpoint, a URL to connect to, a ready `Router` or `Dealer`, or several. */
-  readonly requests: Places;
-  /**
-   * What it calls itself, default another name each time. Requests are known by this and their number, counted from 0: one that is
-   * started again under the same id, and sends the same requests, has no result delivered twice.
-   */
-  readonly id?: string;
-  /** After so many workers were lost that had nothing but this request, it fails with `WorkerLostError`. Default 3. */
-  readonly poisonLimit?: number;
-  /** How many requests are read ahead of what workers have asked for, default 1,024. */
-  readonly readAhead?: number;
-}
-
-export interface SendOptions {
-  /** One value for each request, which comes back with its result: a list, or anything that can be iterated in step. */
-  readonly metadata?: Iterable<unknown> | AsyncIterable<unknown>;
-  /** Ends reading; what was read before is sent all the same. */
-  readonly signal?: AbortSignal;
-}
+  readSendOptions,
+  readVentilatorOptions,
+  type SendOptions,
+  type VentilatorOptions,
+} from "./ventilator-options.ts";
 
 export interface VentilatorSnapshot {
   readonly id: string;
@@ -67,7 +43,7 @@ const HEADROOM = 256;
 export class Ventilator {
   /** What it calls itself. */
   readonly id: string;
-  readonly #options: ReturnType<typeof read>;
+  readonly #options: ReturnType<typeof readVentilatorOptions>;
   readonly #dispatch: Dispatch;
   readonly #warn: (error: ProtocolError) => void;
   #hub: Hub | undefined;
@@ -81,7 +57,7 @@ export class Ventilator {
 
   /** @throws ConfigError for a wrong option, or an endpoint that would be open to the network without CURVE */
   constructor(options: VentilatorOptions) {
-    this.#options = read(options);
+    this.#options = readVentilatorOptions(options);
     this.id = this.#options.id;
     this.#dispatch = new Dispatch(this.#options.poisonLimit);
     this.#warn = warner(this.#options.onWarning);
@@ -104,7 +80,7 @@ export class Ventilator {
    *   lists, at the end otherwise; PoolClosedError when it is closed; the signal's reason; whatever the iteration throws
    */
   async send(requests: Iterable<unknown> | AsyncIterable<unknown>, options: SendOptions = {}): Promise<number> {
-    const { metadata, signal } = readOptions("send()", options, SEND_RULES);
+    const { metadata, signal } = readSendOptions(options);
     if (Array.isArray(requests) && Array.isArray(metadata) && requests.length !== metadata.length) {
       throw uneven(`${requests.length} requests with ${metadata.length}`);
     }
@@ -317,41 +293,4 @@ function closed(what: string): PoolClosedError {
 
 function uneven(what: string): ConfigError {
   return new ConfigError(`Cannot send ${what} values of metadata: there has to be one for each`);
-}
-
-const iterable: Rule<Iterable<unknown> | AsyncIterable<unknown>> = (value, refuse) =>
-  typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
-    ? (value as Iterable<unknown>)
-    : refuse("a list or something to iterate");
-
-const SEND_RULES = { metadata: iterable, signal: aSignal };
-
-function read(options: VentilatorOptions): {
-  readonly places: ReturnType<typeof readPlaces>;
-  readonly id: string;
-  readonly heartbeatMs: number;
-  readonly leaseMs: number;
-  readonly maxMessageBytes: number;
-  readonly poisonLimit: number;
-  readonly readAhead: number;
-  readonly onWarning: ((error: ProtocolError) => void) | undefined;
-} {
-  const rules = {
-    requests: anything,
-    ...ROLE_RULES,
-    ...HUB_RULES,
-    poisonLimit: positiveWholeNumber,
-    readAhead: positiveWholeNumber,
-  };
-  const given = readOptions("Ventilator", options, rules);
-  return {
-    places: readPlaces('option "requests" of Ventilator', given.requests),
-    id: given.id ?? newIdentity(),
-    heartbeatMs: given.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
-    leaseMs: given.leaseMs ?? DEFAULT_LEASE_MS,
-    maxMessageBytes: given.maxMessageBytes ?? DEFAULT_MESSAGE_BYTES,
-    poisonLimit: given.poisonLimit ?? 3,
-    readAhead: given.readAhead ?? 1_024,
-    onWarning: given.onWarning,
-  };
 }
