@@ -3,24 +3,15 @@
 import { hostname } from "node:os";
 import { toErrorRecord } from "../../protocol/error-record.ts";
 import { PoolClosedError, type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
-
-import { Client, type Peer } from "./client.ts";
+import { Client, type ClientSettings, type Peer } from "./client.ts";
 import { type ClusterWorkerOptions, readWorkerOptions } from "./cluster-worker-options.ts";
 import { CommandReceiver } from "./command-receiver.ts";
-
-import { type Engine, loadEngine } from "./engine.ts";
+import { loadEngine } from "./engine.ts";
 import type { ClusterRequest, PingReply } from "./records.ts";
+import { Request } from "./request.ts";
+import { ResultOutbox } from "./result-outbox.ts";
 import { Appetite, STUCK_MS } from "./roles/appetite.ts";
-import { Deliveries, type Outgoing } from "./roles/deliveries.ts";
-import {
-  type Answer,
-  type Assignment,
-  fail,
-  readTaken,
-  readTasks,
-  writeReport,
-  writeResults,
-} from "./roles/messages.ts";
+import { type Assignment, readTasks, writeReport } from "./roles/messages.ts";
 import type { JsonObject } from "./session/json-body.ts";
 import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, warner } from "./settings.ts";
 
@@ -54,9 +45,6 @@ interface Held extends Assignment {
 
 /** So long it works before it looks at its sockets. */
 const SLICE_MS = 5;
-const BATCH_ANSWERS = 1_024;
-const BATCH_BYTES = 1024 * 1024;
-const HEADROOM = 256;
 const GOODBYE_MS = 1_000;
 
 /** The middle of a pipeline: see docs/guides/cluster-zeromq.md. */
@@ -69,14 +57,11 @@ export class ClusterWorker {
   readonly #abort = new AbortController();
   readonly #appetite: Appetite;
   readonly #sources = new Map<Peer, Source>();
-  readonly #deliveries = new Deliveries<Peer>();
   #waiting: Held[] = [];
   #head = 0;
   #running = 0;
-  readonly #ready = new Map<string, Answer[]>();
-  #readyCount = 0;
   #requests: Client | undefined;
-  #results: Client | undefined;
+  #results: ResultOutbox | undefined;
   #commands: CommandReceiver | undefined;
   #opening: Promise<void> | undefined;
   #exit: PromiseWithResolvers<WorkerExit> | undefined;
@@ -139,10 +124,11 @@ export class ClusterWorker {
   async #open(): Promise<void> {
     const engine = await loadEngine();
     const { places, maxMessageBytes, blockMs } = this.#options;
-    this.#results = this.#client(engine, "results", 0, {
-      opened: (peer) => this.#toSink(this.#deliveries.opened(peer)),
-      delivered: (peer, body) => this.#taken(peer, readTaken(body)),
-      lost: (peer) => this.#toSink(this.#deliveries.lost(peer)),
+    this.#results = new ResultOutbox(engine, this.#settings("results", 0), {
+      taken: (ventilator, numbers) => this.#done(ventilator, numbers),
+      heard: () => this.#reportAll(),
+      refused: (error) => this.#fail(error),
+      garbage: this.#warn,
     });
     await this.#results.open(places.results);
     if (places.commands !== undefined) {
@@ -150,28 +136,24 @@ export class ClusterWorker {
       this.#commands = new CommandReceiver(engine, settings, (name, data) => this.#obey(name, data), this.#warn);
       await this.#commands.open(places.commands);
     }
-    this.#requests = this.#client(engine, "requests", blockMs, {
+    this.#requests = new Client(engine, this.#settings("requests", blockMs), {
       opened: (peer, welcome) => this.#sourceOpened(peer, welcome),
       delivered: (peer, body) => this.#assigned(peer, readTasks(body)),
       lost: (peer) => this.#sourceLost(peer),
+      refused: (error) => this.#fail(error),
+      garbage: this.#warn,
     });
     await this.#requests.open(places.requests);
   }
 
-  #client(
-    engine: Engine,
-    link: string,
-    blockMs: number,
-    ears: Pick<ConstructorParameters<typeof Client>[2], "opened" | "delivered" | "lost">,
-  ): Client {
-    const hello = { link, id: this.id, role: "worker", host: hostname(), pid: process.pid, blockMs };
+  #settings(link: string, blockMs: number): ClientSettings {
     const { maxMessageBytes } = this.#options;
-    const settings = { hello, heartbeatMs: DEFAULT_HEARTBEAT_MS, leaseMs: DEFAULT_LEASE_MS, maxMessageBytes };
-    return new Client(engine, settings, {
-      ...ears,
-      refused: (error) => this.#fail(error),
-      garbage: this.#warn,
-    });
+    return {
+      hello: { link, id: this.id, role: "worker", host: hostname(), pid: process.pid, blockMs },
+      heartbeatMs: DEFAULT_HEARTBEAT_MS,
+      leaseMs: DEFAULT_LEASE_MS,
+      maxMessageBytes,
+    };
   }
 
   // ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,7 +202,7 @@ export class ClusterWorker {
   #report(source: Source): void {
     if (source.isOver) return;
     const held = source.held + source.promised;
-    const room = this.#options.maxUnacknowledged - this.#deliveries.unacknowledged - this.#readyCount - held;
+    const room = this.#options.maxUnacknowledged - this.#unanswered - held;
     const credit = this.#isStopping ? 0 : Math.max(0, Math.min(room, this.#appetite.ask(held)));
     const { done, returned } = source;
     if (credit === 0 && done.length === 0 && returned.length === 0) return;
@@ -268,7 +250,7 @@ export class ClusterWorker {
     try {
       given = this.#options.handler(
         held.payload as never,
-        new Request(held, this.#abort.signal) as ClusterRequest<never>,
+        new Request(held, held.source.ventilator, this.#abort.signal) as ClusterRequest<never>,
       );
     } catch (error) {
       this.#finish(held, true, toErrorRecord(error), performance.now() - startedAt);
@@ -298,11 +280,8 @@ export class ClusterWorker {
     this.#appetite.add(ms);
     this.#answered += 1;
     this.#busyMs += ms;
-    const ready = this.#ready.get(source.ventilator);
-    const answer = { number, attempt, isFailed, value, micros: Math.round(ms * 1_000), metadata };
-    if (ready === undefined) this.#ready.set(source.ventilator, [answer]);
-    else ready.push(answer);
-    this.#readyCount += 1;
+    const micros = Math.round(ms * 1_000);
+    this.#results?.add(source.ventilator, { number, attempt, isFailed, value, micros, metadata });
   }
 
   /** A long request must not hold up those behind it: they go back, and on to others. */
@@ -324,7 +303,7 @@ export class ClusterWorker {
     }
     this.#waiting = [];
     this.#head = 0;
-    for (const source of this.#sources.values()) this.#report(source);
+    this.#reportAll();
   }
 
   // ── results ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -340,55 +319,24 @@ export class ClusterWorker {
   }
 
   #flush(): void {
-    if (this.#readyCount > 0) {
-      for (const [ventilator, answers] of this.#ready) {
-        for (let at = 0; at < answers.length; at += BATCH_ANSWERS) {
-          this.#pack(ventilator, answers.length <= BATCH_ANSWERS ? answers : answers.slice(at, at + BATCH_ANSWERS));
-        }
-      }
-      this.#ready.clear();
-      this.#readyCount = 0;
-    }
-    for (const source of this.#sources.values()) this.#report(source);
-    if (this.#isStopping) this.#wakeStopping();
-    else this.#rest();
+    this.#results?.flush();
+    this.#reportAll();
+    if (!this.#isStopping) this.#rest();
   }
 
-  /** Makes a message of answers, or several where it would be too large. */
-  #pack(ventilator: string, answers: readonly Answer[]): void {
-    const { maxMessageBytes } = this.#options;
-    const batch = this.#deliveries.nextBatch();
-    const body = writeResults(batch, ventilator, answers);
-    if (answers.length > 1 && body.length > Math.min(BATCH_BYTES, maxMessageBytes - HEADROOM)) {
-      const half = answers.length >>> 1;
-      this.#pack(ventilator, answers.slice(0, half));
-      this.#pack(ventilator, answers.slice(half));
-      return;
-    }
-    const answer = answers[0]!;
-    if (body.length > maxMessageBytes - HEADROOM && !(answer.isFailed && answer.metadata === undefined)) {
-      const why = `Cannot send the result of request ${answer.number}: it takes ${body.length} bytes, and a message holds ${maxMessageBytes}`;
-      const without = { ...answer, metadata: undefined };
-      fail(without, why);
-      this.#pack(ventilator, [without]);
-      return;
-    }
-    const numbers = answers.map(({ number }) => number);
-    this.#toSink(this.#deliveries.add({ batch, ventilator, numbers, body }));
+  /** How many answers no sink has. */
+  get #unanswered(): number {
+    return this.#results?.size ?? 0;
   }
 
-  #toSink(outgoing: readonly Outgoing<Peer>[]): void {
-    for (const { peer, body } of outgoing) this.#results?.send(peer, body);
+  #done(ventilator: string, numbers: readonly number[]): void {
+    for (const source of this.#sources.values()) {
+      if (source.ventilator !== ventilator) continue;
+      for (const number of numbers) source.done.push(number);
+    }
   }
 
-  /** The sink has results: their requests are done. */
-  #taken(peer: Peer, pairs: readonly number[]): void {
-    for (const [ventilator, numbers] of this.#deliveries.taken(peer, pairs)) {
-      for (const source of this.#sources.values()) {
-        if (source.ventilator !== ventilator) continue;
-        for (const number of numbers) source.done.push(number);
-      }
-    }
+  #reportAll(): void {
     for (const source of this.#sources.values()) this.#report(source);
     this.#wakeStopping();
   }
@@ -452,8 +400,9 @@ export class ClusterWorker {
     if (!this.#isOver) {
       this.#giveBack();
       const { graceMs } = this.#options;
-      await this.#until(() => this.#running === 0 && this.#readyCount === 0, graceMs);
-      await this.#until(() => this.#deliveries.unacknowledged === 0, graceMs);
+      await this.#until(() => this.#running === 0, graceMs);
+      this.#results?.flush();
+      await this.#until(() => this.#unanswered === 0, graceMs);
       await Promise.all([
         this.#requests?.close(GOODBYE_MS),
         this.#results?.close(GOODBYE_MS),
@@ -495,29 +444,6 @@ export class ClusterWorker {
     void this.#commands?.close(0);
     this.#abort.abort();
     this.#wakeStopping();
-  }
-}
-
-/** Made for each request; its texts are made when somebody asks for them. */
-class Request implements ClusterRequest {
-  readonly payload: unknown;
-  readonly metadata: unknown;
-  readonly ventilator: string;
-  readonly number: number;
-  readonly attempt: number;
-  readonly signal: AbortSignal;
-
-  constructor({ payload, metadata, source, number, attempt }: Held, signal: AbortSignal) {
-    this.payload = payload;
-    this.metadata = metadata;
-    this.ventilator = source.ventilator;
-    this.number = number;
-    this.attempt = attempt;
-    this.signal = signal;
-  }
-
-  get id(): string {
-    return `${this.ventilator}/${this.number}`;
   }
 }
 
