@@ -1,35 +1,50 @@
 // Programs of the system that the tests need beside Node. On Debian, for root, what is missing is installed; anywhere else it is said.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fail, heading, run } from "./run.mjs";
 
-/** Programs by the package of Debian that has them. */
+/** Programs by the package of Debian that has them; with what they say when they are asked, where that tells. */
 const NEEDS = [
   { program: "sh", debian: "dash", for: "workers in POSIX shell" },
   { program: "python3", debian: "python3", for: "workers in Python" },
-  {
-    program: "the module msgpack of python3",
-    debian: "python3-msgpack",
-    for: "workers in Python that speak MessagePack",
-    isThere: () =>
-      ["python3", "/usr/bin/python3"].some((name) => spawnSync(name, ["-c", "import msgpack"]).status === 0),
-  },
+  python("msgpack", "workers in Python that speak MessagePack"),
+  python("zmq", "plain ZeroMQ sockets of others"),
   { program: "ssh", debian: "openssh-client", for: "workers over ssh" },
   { program: "sshd", debian: "openssh-server", for: "workers over ssh" },
+  { program: "openssl", debian: "openssl", for: "certificates of test servers" },
+  { program: "gearmand", debian: "gearman-job-server", for: "Gearman", says: ["--version"], matching: /^gearmand /m },
+  { program: "gearman", debian: "gearman-tools", for: "the clients and workers of libgearman" },
+  { program: "php", debian: "php-cli", for: "Gearman in PHP" },
+  { program: "php", debian: "php-gearman", for: "Gearman in PHP", says: ["-m"], matching: /^gearman$/m },
+  {
+    program: "perl",
+    debian: "libgearman-client-perl",
+    for: "Gearman in Perl",
+    says: ["-e", "print grep { -e qq($_/Gearman/Client.pm) } @INC"],
+    matching: /./,
+  },
+  {
+    program: "perl",
+    debian: "gearman-server",
+    for: "the Gearman server in Perl",
+    says: ["-e", "print grep { -e qq($_/Gearman/Server.pm) } @INC"],
+    matching: /./,
+  },
 ];
 
 /** Ends the process with 1 where something is missing and cannot be installed. */
 export function provide() {
-  const isMissing = ({ program, isThere = () => find(program) !== undefined }) => !isThere();
   let missing = NEEDS.filter(isMissing);
   if (missing.length === 0) return;
-  if (process.getuid?.() === 0 && find("apt-get") !== undefined) {
+  if (process.getuid?.() === 0 && find("apt-get").length > 0) {
     const packages = [...new Set(missing.map(({ debian }) => debian))];
     heading(`installing ${packages.join(", ")} (apt-get)`);
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     run("apt-get", ["update", "-q"], { env, quiet: true });
-    run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { env, quiet: true });
+    withoutStarting(() => {
+      run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { env, quiet: true });
+    });
     missing = missing.filter(isMissing);
   }
   if (missing.length === 0) return;
@@ -37,9 +52,39 @@ export function provide() {
   fail(`Cannot run the tests: these programs are missing:\n${lines.join("\n")}`);
 }
 
-/** Where the program is; undefined where it is not. */
+/** A module of Python, of the one on PATH or the system's own. */
+function python(module, what) {
+  const says = ["-c", `import ${module}; print("there")`];
+  return { program: "python3", debian: `python3-${module}`, for: what, says, matching: /there/ };
+}
+
+/** A Python that has the module; undefined for none. */
+export function pythonWith(module) {
+  return find("python3").find((path) => spawnSync(path, ["-c", `import ${module}`]).status === 0);
+}
+
+function isMissing({ program, says, matching }) {
+  const paths = find(program);
+  if (says === undefined) return paths.length === 0;
+  // Two packages have a program of the same name: each of them is asked.
+  return !paths.some((path) => matching.test(spawnSync(path, says, { encoding: "utf8" }).stdout ?? ""));
+}
+
+/** Where programs of that name are. */
 function find(program) {
   // Servers lie where PATH does not always lead.
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/local/sbin"];
-  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+  return [...new Set(folders.map((folder) => join(folder, program)))].filter((path) => existsSync(path));
+}
+
+/** Debian starts the servers that it installs. The tests start their own. */
+function withoutStarting(install) {
+  const policy = "/usr/sbin/policy-rc.d";
+  if (existsSync(policy)) return install();
+  writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    rmSync(policy);
+  }
 }

@@ -23,6 +23,8 @@ const laws: Record<string, readonly string[]> = {
 };
 const pure = ["core", "protocol"];
 const mayHaveDependencies = ["cli", "dashboard"];
+/** What a folder may import that is installed only by those who use it. */
+const peers: Record<string, readonly string[]> = { "backends/zeromq/": ["zeromq"] };
 // `Date` as a class of values is no clock.
 const impure =
   /\b(?:set(?:Timeout|Interval|Immediate)|queueMicrotask|process|performance|Date\.now|Promise|await|Math\.random)\b|\bnew Date\(\)/;
@@ -54,6 +56,7 @@ describe("the layers of src", () => {
     assert.deepEqual(violations("cli/main.ts", 'import ms from "ms";\nimport { Pool } from "../index.ts";'), []);
     assert.deepEqual(violations("core/queue.ts", '// import { Date } from "node:fs"\nconst text = "no Date.now";'), []);
     assert.deepEqual(violations("protocol/clone.ts", "if (value instanceof Date) return;"), []);
+    assert.deepEqual(violations("backends/zeromq/engine.ts", 'await import("zeromq");'), []);
     assert.deepEqual(violations("worker/load.ts", 'args("--import", resolve("tsx"));'), []);
   });
 
@@ -74,6 +77,7 @@ describe("the layers of src", () => {
     ["backends/threads/index.ts", 'import { fork } from "../processes/fork.ts";', /another backend/],
     ["pool/pool.ts", 'import { threads } from "../backends/threads/index.ts";', /pool may not import backend/],
     ["pool/pool.ts", 'import ms from "ms";', /pool may not import ms/],
+    ["backends/threads/index.ts", 'await import("zeromq");', /backend may not import zeromq/],
     ["observe/progress.ts", 'import { Command } from "../cli/main.ts";', /observe may not import cli/],
     ["index.ts", 'import "./testing/index.ts";', /index may not import testing/],
     ["index.ts", 'export { Pool } from "./pool/pool.ts";\nexport const version = "1";', /index.ts only re-exports/],
@@ -111,7 +115,8 @@ function violations(file: string, source: string): string[] {
 function judge(file: string, layer: string, allowed: readonly string[], target: string): string | undefined {
   if (!target.startsWith(".")) {
     const isBuiltin = target.startsWith("node:");
-    const isAllowed = isBuiltin ? !pure.includes(layer) : mayHaveDependencies.includes(layer);
+    const isPeer = Object.entries(peers).some(([folder, names]) => file.startsWith(folder) && names.includes(target));
+    const isAllowed = isBuiltin ? !pure.includes(layer) : isPeer || mayHaveDependencies.includes(layer);
     return isAllowed ? undefined : `${layer} may not import ${target}`;
   }
   const path = posix.join(posix.dirname(file), target);

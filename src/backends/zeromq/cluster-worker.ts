@@ -1,0 +1,469 @@
+// Answers requests of ventilators, and keeps each result until the sink has it.
+
+import { hostname } from "node:os";
+import { toErrorRecord } from "../../protocol/error-record.ts";
+import { PoolClosedError, type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
+import { Client, type ClientSettings, type Peer } from "./client.ts";
+import { type ClusterWorkerOptions, readWorkerOptions } from "./cluster-worker-options.ts";
+import { CommandReceiver } from "./command-receiver.ts";
+import { loadEngine } from "./engine.ts";
+import type { ClusterRequest, PingReply } from "./records.ts";
+import { Request } from "./request.ts";
+import { ResultOutbox } from "./result-outbox.ts";
+import { Appetite, STUCK_MS } from "./roles/appetite.ts";
+import { type Assignment, readTasks, writeReport } from "./roles/messages.ts";
+import type { JsonObject } from "./session/json-body.ts";
+import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, warner } from "./settings.ts";
+
+/** Why `run` ended. */
+export interface WorkerExit {
+  readonly reason: "kill" | "restart" | "close";
+  /** For `process.exitCode`: 0, or 75 for a restart (`EX_TEMPFAIL`), or 1 where the kill command had an error. */
+  readonly code: number;
+  /** What the kill command said. */
+  readonly error?: string;
+}
+
+export const RESTART_EXIT_CODE = 75;
+
+/** What is known of one ventilator while its session lives. */
+interface Source {
+  readonly peer: Peer;
+  readonly ventilator: string;
+  /** Requests of it that wait or run. */
+  held: number;
+  /** Promised to it, and not come yet. */
+  promised: number;
+  done: number[];
+  returned: number[];
+  isOver: boolean;
+}
+
+interface Held extends Assignment {
+  readonly source: Source;
+}
+
+/** So long it works before it looks at its sockets. */
+const SLICE_MS = 5;
+const GOODBYE_MS = 1_000;
+
+/** The middle of a pipeline: see docs/guides/cluster-zeromq.md. */
+export class ClusterWorker {
+  /** What it calls itself. */
+  readonly id: string;
+  readonly #options: ReturnType<typeof readWorkerOptions>;
+  readonly #warn: (error: ProtocolError) => void;
+  readonly #startedAt = new Date().toISOString();
+  readonly #abort = new AbortController();
+  readonly #appetite: Appetite;
+  readonly #sources = new Map<Peer, Source>();
+  #waiting: Held[] = [];
+  #head = 0;
+  #running = 0;
+  #requests: Client | undefined;
+  #results: ResultOutbox | undefined;
+  #commands: CommandReceiver | undefined;
+  #opening: Promise<void> | undefined;
+  #exit: PromiseWithResolvers<WorkerExit> | undefined;
+  #ending: Promise<void> | undefined;
+  #isStopping = false;
+  #isOver = false;
+  #isPumpPlanned = false;
+  #isFlushPlanned = false;
+  #stuckTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #wakeStopping: () => void = () => {};
+  #answered = 0;
+  #busyMs = 0;
+
+  /** @throws ConfigError for a wrong option, or an endpoint that would be open to the network without CURVE */
+  constructor(options: ClusterWorkerOptions) {
+    this.#options = readWorkerOptions(options);
+    this.id = this.#options.id;
+    this.#warn = warner(this.#options.onWarning);
+    this.#appetite = new Appetite(this.#options.slots);
+  }
+
+  /**
+   * Answers requests until it is told to end. Resolves to why it did.
+   * @throws ReceiveTimeoutError when there was no request for `timeoutMs`; ProtocolError when a ventilator or sink refuses it;
+   *   BackendUnavailableError where the package `zeromq` is missing; ConfigError where it cannot bind
+   */
+  async run(): Promise<WorkerExit> {
+    if (this.#exit !== undefined) throw new PoolClosedError(`Cannot run worker "${this.id}": it was run before`);
+    if (this.#isOver) throw new PoolClosedError(`Cannot run worker "${this.id}": it is closed`);
+    const exit = withResolvers<WorkerExit>();
+    this.#exit = exit;
+    this.#opening = this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#destroy();
+      throw error;
+    }
+    this.#rest();
+    return await exit.promise;
+  }
+
+  /** Finishes what runs, gives back what waits, lets the sink have the results, and ends. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#stop({ reason: "close", code: 0 });
+  }
+
+  /** Ends now. What it had goes to other workers. */
+  async terminate(): Promise<void> {
+    await this.#opening?.catch(() => {});
+    this.#destroy();
+    this.#exit?.resolve({ reason: "close", code: 0 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #open(): Promise<void> {
+    const engine = await loadEngine();
+    const { places, maxMessageBytes, blockMs } = this.#options;
+    this.#results = new ResultOutbox(engine, this.#settings("results", 0), {
+      taken: (ventilator, numbers) => this.#done(ventilator, numbers),
+      heard: () => this.#reportAll(),
+      refused: (error) => this.#fail(error),
+      garbage: this.#warn,
+    });
+    await this.#results.open(places.results);
+    if (places.commands !== undefined) {
+      const settings = { role: "worker", id: this.id, maxMessageBytes } as const;
+      this.#commands = new CommandReceiver(engine, settings, (name, data) => this.#obey(name, data), this.#warn);
+      await this.#commands.open(places.commands);
+    }
+    this.#requests = new Client(engine, this.#settings("requests", blockMs), {
+      opened: (peer, welcome) => this.#sourceOpened(peer, welcome),
+      delivered: (peer, body) => this.#assigned(peer, readTasks(body)),
+      lost: (peer) => this.#sourceLost(peer),
+      refused: (error) => this.#fail(error),
+      garbage: this.#warn,
+    });
+    await this.#requests.open(places.requests);
+  }
+
+  #settings(link: string, blockMs: number): ClientSettings {
+    const { maxMessageBytes } = this.#options;
+    return {
+      hello: { link, id: this.id, role: "worker", host: hostname(), pid: process.pid, blockMs },
+      heartbeatMs: DEFAULT_HEARTBEAT_MS,
+      leaseMs: DEFAULT_LEASE_MS,
+      maxMessageBytes,
+    };
+  }
+
+  // ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #sourceOpened(peer: Peer, welcome: JsonObject): void {
+    const source: Source = {
+      peer,
+      ventilator: String(welcome["id"]),
+      held: 0,
+      promised: 0,
+      done: [],
+      returned: [],
+      isOver: false,
+    };
+    this.#sources.set(peer, source);
+    this.#report(source);
+  }
+
+  #sourceLost(peer: Peer): void {
+    const source = this.#sources.get(peer);
+    if (source === undefined) return;
+    this.#sources.delete(peer);
+    source.isOver = true;
+    // The ventilator sends them again, to whoever is there.
+    this.#waiting = this.#waiting.slice(this.#head).filter((held) => held.source !== source);
+    this.#head = 0;
+    this.#rest();
+  }
+
+  #assigned(peer: Peer, assignments: readonly Assignment[]): void {
+    const source = this.#sources.get(peer);
+    if (source === undefined) return;
+    source.promised = Math.max(0, source.promised - assignments.length);
+    if (this.#isStopping) {
+      for (const { number } of assignments) source.returned.push(number);
+      this.#report(source);
+      return;
+    }
+    source.held += assignments.length;
+    for (const assignment of assignments) this.#waiting.push({ ...assignment, source });
+    clearTimeout(this.#idleTimer);
+    this.#pump();
+  }
+
+  /** Tells a ventilator what is new, and asks it for more where there is room. */
+  #report(source: Source): void {
+    if (source.isOver) return;
+    const held = source.held + source.promised;
+    const room = this.#options.maxUnacknowledged - this.#unanswered - held;
+    const credit = this.#isStopping ? 0 : Math.max(0, Math.min(room, this.#appetite.ask(held)));
+    const { done, returned } = source;
+    if (credit === 0 && done.length === 0 && returned.length === 0) return;
+    source.promised += credit;
+    source.done = [];
+    source.returned = [];
+    this.#requests?.send(source.peer, writeReport({ credit, done, returned }));
+  }
+
+  // ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #pump(): void {
+    const until = performance.now() + SLICE_MS;
+    while (this.#running < this.#options.slots && this.#head < this.#waiting.length) {
+      const held = this.#waiting[this.#head++]!;
+      this.#start(held);
+      if (performance.now() >= until) break;
+    }
+    if (this.#head === this.#waiting.length) {
+      this.#waiting = [];
+      this.#head = 0;
+    }
+    if (this.#running >= this.#options.slots) this.#watchStuck();
+    else if (this.#head < this.#waiting.length) this.#planPump();
+    this.#flush();
+  }
+
+  /** Goes on after the sockets had their turn. */
+  #planPump(): void {
+    if (this.#isPumpPlanned) return;
+    this.#isPumpPlanned = true;
+    setImmediate(() => {
+      this.#isPumpPlanned = false;
+      if (!this.#isOver) this.#pump();
+    });
+  }
+
+  #start(held: Held): void {
+    if (held.verdict !== undefined) {
+      this.#finish(held, true, held.verdict, 0);
+      return;
+    }
+    const startedAt = performance.now();
+    let given: unknown;
+    try {
+      given = this.#options.handler(
+        held.payload as never,
+        new Request(held, held.source.ventilator, this.#abort.signal) as ClusterRequest<never>,
+      );
+    } catch (error) {
+      this.#finish(held, true, toErrorRecord(error), performance.now() - startedAt);
+      return;
+    }
+    if (!isThenable(given)) {
+      this.#finish(held, false, given, performance.now() - startedAt);
+      return;
+    }
+    this.#running += 1;
+    const end = (isFailed: boolean, value: unknown): void => {
+      this.#running -= 1;
+      if (this.#isOver) return;
+      this.#finish(held, isFailed, value, performance.now() - startedAt);
+      clearTimeout(this.#stuckTimer);
+      if (this.#head < this.#waiting.length) this.#planPump();
+      else this.#planFlush();
+    };
+    given.then(
+      (value: unknown) => end(false, value),
+      (error: unknown) => end(true, toErrorRecord(error)),
+    );
+  }
+
+  #finish({ source, number, attempt, metadata }: Held, isFailed: boolean, value: unknown, ms: number): void {
+    source.held -= 1;
+    this.#appetite.add(ms);
+    this.#answered += 1;
+    this.#busyMs += ms;
+    const micros = Math.round(ms * 1_000);
+    this.#results?.add(source.ventilator, { number, attempt, isFailed, value, micros, metadata });
+  }
+
+  /** A long request must not hold up those behind it: they go back, and on to others. */
+  #watchStuck(): void {
+    clearTimeout(this.#stuckTimer);
+    if (this.#head >= this.#waiting.length) return;
+    this.#stuckTimer = setTimeout(() => {
+      if (this.#running < this.#options.slots) return;
+      this.#appetite.isStuck = true;
+      this.#giveBack();
+    }, STUCK_MS);
+  }
+
+  /** Returns to their ventilators what has not begun. */
+  #giveBack(): void {
+    for (const { source, number } of this.#waiting.slice(this.#head)) {
+      source.held -= 1;
+      source.returned.push(number);
+    }
+    this.#waiting = [];
+    this.#head = 0;
+    this.#reportAll();
+  }
+
+  // ── results ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Answers that come one by one leave together. */
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    setImmediate(() => {
+      this.#isFlushPlanned = false;
+      if (!this.#isOver) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    this.#results?.flush();
+    this.#reportAll();
+    if (!this.#isStopping) this.#rest();
+  }
+
+  /** How many answers no sink has. */
+  get #unanswered(): number {
+    return this.#results?.size ?? 0;
+  }
+
+  #done(ventilator: string, numbers: readonly number[]): void {
+    for (const source of this.#sources.values()) {
+      if (source.ventilator !== ventilator) continue;
+      for (const number of numbers) source.done.push(number);
+    }
+  }
+
+  #reportAll(): void {
+    for (const source of this.#sources.values()) this.#report(source);
+    this.#wakeStopping();
+  }
+
+  // ── commands and the end ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #obey(name: string, data: unknown): unknown {
+    switch (name) {
+      case "kill":
+        if (data === undefined) void this.#stop({ reason: "kill", code: 0 });
+        else
+          void this.#stop({ reason: "kill", code: 1, error: typeof data === "string" ? data : JSON.stringify(data) });
+        return undefined;
+      case "restart":
+        void this.#stop({ reason: "restart", code: RESTART_EXIT_CODE });
+        return undefined;
+      case "ping":
+        return this.#describe();
+      default: {
+        const { onCommand } = this.#options;
+        if (onCommand === undefined)
+          throw new TypeError(`Cannot obey command "${name}": the worker knows no such command`);
+        return onCommand(name, data);
+      }
+    }
+  }
+
+  #describe(): PingReply {
+    return {
+      role: "worker",
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      requests: this.#answered,
+      busyMs: this.#busyMs,
+    };
+  }
+
+  /** Without work the clock of `timeoutMs` runs. */
+  #rest(): void {
+    const { timeoutMs } = this.#options;
+    if (timeoutMs === undefined || this.#isStopping) return;
+    clearTimeout(this.#idleTimer);
+    if (this.#running > 0 || this.#head < this.#waiting.length) return;
+    this.#idleTimer = setTimeout(() => {
+      const error = new ReceiveTimeoutError(`Cannot go on as worker "${this.id}": no request for ${timeoutMs} ms`);
+      void this.#stop(undefined).then(() => this.#exit?.reject(error));
+    }, timeoutMs);
+  }
+
+  #stop(exit: WorkerExit | undefined): Promise<void> {
+    this.#ending ??= this.#end(exit);
+    return this.#ending;
+  }
+
+  async #end(exit: WorkerExit | undefined): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#idleTimer);
+    await this.#opening?.catch(() => {});
+    if (!this.#isOver) {
+      this.#giveBack();
+      const { graceMs } = this.#options;
+      await this.#until(() => this.#running === 0, graceMs);
+      this.#results?.flush();
+      await this.#until(() => this.#unanswered === 0, graceMs);
+      await Promise.all([
+        this.#requests?.close(GOODBYE_MS),
+        this.#results?.close(GOODBYE_MS),
+        this.#commands?.close(GOODBYE_MS),
+      ]);
+      this.#destroy();
+    }
+    if (exit !== undefined) this.#exit?.resolve(exit);
+  }
+
+  /** Resolves when the condition holds, or the time is over. */
+  async #until(condition: () => boolean, graceMs: number): Promise<void> {
+    if (condition() || this.#isOver) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#wakeStopping = () => {};
+        resolve();
+      };
+      const timer = setTimeout(done, graceMs);
+      this.#wakeStopping = () => {
+        if (condition() || this.#isOver) done();
+      };
+    });
+  }
+
+  #fail(error: ProtocolError): void {
+    this.#destroy();
+    this.#exit?.reject(error);
+  }
+
+  #destroy(): void {
+    this.#isOver = true;
+    this.#isStopping = true;
+    clearTimeout(this.#idleTimer);
+    clearTimeout(this.#stuckTimer);
+    this.#requests?.destroy();
+    this.#results?.destroy();
+    void this.#commands?.close(0);
+    this.#abort.abort();
+    this.#wakeStopping();
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Node 20 has no `Promise.withResolvers`. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof Reflect.get(value, "then") === "function";
+}

@@ -1,0 +1,149 @@
+// A hub on real sockets: feeds frames and time to its sessions, and carries out what they answer.
+import { randomBytes } from "node:crypto";
+import type { Socket } from "zeromq";
+import { ProtocolError } from "../../protocol/errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Engine } from "./engine.ts";
+import { Link, type Route } from "./link.ts";
+import { HubSessions, type LossReason } from "./session/hub-sessions.ts";
+import type { JsonObject } from "./session/json-body.ts";
+
+export interface HubEars {
+  opened(session: string, hello: JsonObject): void;
+  /** May throw a ProtocolError: then the client is refused. */
+  delivered(session: string, body: Uint8Array): void;
+  lost(session: string, reason: LossReason): void;
+  garbage(error: ProtocolError): void;
+}
+
+export interface HubSettings {
+  readonly link: string;
+  readonly id: string;
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly maxMessageBytes: number;
+}
+
+const MAX_SESSIONS = 10_000;
+
+export class Hub {
+  readonly #sessions: HubSessions<Route>;
+  readonly #link: Link;
+  readonly #ears: HubEars;
+  #timer: NodeJS.Timeout | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #closed: (isComplete: boolean) => void = () => {};
+  #isCarrying = false;
+
+  constructor(engine: Engine, settings: HubSettings, ears: HubEars) {
+    const { link, id, heartbeatMs, leaseMs } = settings;
+    const epoch = randomBytes(8).toString("hex");
+    const options = { link, id, epoch, heartbeatMs, leaseMs, maxSessions: MAX_SESSIONS };
+    this.#sessions = new HubSessions<Route>(options, performance.now());
+    this.#ears = ears;
+    this.#link = new Link(engine, settings, {
+      message: (route, bytes) => {
+        this.#sessions.receive(route, bytes, performance.now());
+        this.#carryOut();
+      },
+      up: (route) => {
+        this.#sessions.connected(route);
+        this.#carryOut();
+      },
+      down: (route) => this.#sessions.disconnected(route),
+      garbage: (error) => ears.garbage(error),
+    });
+  }
+
+  async open(places: readonly (Endpoint | Socket)[]): Promise<readonly string[]> {
+    const urls = await this.#link.open(places);
+    this.#carryOut();
+    return urls;
+  }
+
+  send(session: string, body: Uint8Array): void {
+    this.#sessions.send(session, body, performance.now());
+    this.#carryOut();
+  }
+
+  /** Says goodbye and closes the sockets. Resolves to whether every client has all that was sent to it. */
+  async close(graceMs: number): Promise<boolean> {
+    const isComplete = await new Promise<boolean>((resolve) => {
+      this.#closed = resolve;
+      this.#sessions.close(graceMs, performance.now());
+      this.#carryOut();
+    });
+    this.destroy();
+    return isComplete;
+  }
+
+  /** Closes the sockets now. */
+  destroy(): void {
+    clearTimeout(this.#timer);
+    this.#wakeAt = Number.NEGATIVE_INFINITY;
+    this.#link.close();
+    this.#closed(false);
+  }
+
+  #carryOut(): void {
+    // What an action leads to is taken up by the loop that is under way.
+    if (this.#isCarrying) return;
+    this.#isCarrying = true;
+    try {
+      for (let actions = this.#sessions.take(); actions.length > 0; actions = this.#sessions.take()) {
+        for (const action of actions) {
+          switch (action.type) {
+            case "write": {
+              const { session } = action;
+              this.#link.send(action.route, action.frame, () => this.#sessions.unreachable(session));
+              break;
+            }
+            case "opened":
+              this.#ears.opened(action.session, action.hello);
+              break;
+            case "delivered":
+              this.#deliver(action.session, action.body);
+              break;
+            case "lost":
+              this.#ears.lost(action.session, action.reason);
+              break;
+            case "garbage":
+              this.#ears.garbage(action.error);
+              break;
+            case "closed":
+              this.#closed(action.isComplete);
+          }
+        }
+      }
+    } finally {
+      this.#isCarrying = false;
+    }
+    this.#wake();
+  }
+
+  #deliver(session: string, body: Uint8Array): void {
+    try {
+      this.#ears.delivered(session, body);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#sessions.refuse(session, error, performance.now());
+    }
+  }
+
+  #wake(): void {
+    const { wakeAt } = this.#sessions;
+    if (wakeAt >= this.#wakeAt && this.#timer !== undefined) return;
+    if (this.#wakeAt === Number.NEGATIVE_INFINITY || wakeAt === Number.POSITIVE_INFINITY) return;
+    clearTimeout(this.#timer);
+    this.#wakeAt = wakeAt;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#wakeAt = Number.POSITIVE_INFINITY;
+        this.#sessions.tick(performance.now());
+        this.#carryOut();
+      },
+      Math.max(0, wakeAt - performance.now()),
+    );
+  }
+}
