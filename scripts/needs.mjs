@@ -11,7 +11,7 @@ const NEEDS = [
   { program: "ssh", debian: "openssh-client", for: "workers over ssh" },
   { program: "sshd", debian: "openssh-server", for: "workers over ssh" },
   { program: "openssl", debian: "openssl", for: "certificates of test servers" },
-  { program: "gearmand", debian: "gearman-job-server", for: "Gearman", says: ["--version"], matching: /^gearmand / },
+  { program: "gearmand", debian: "gearman-job-server", for: "Gearman", says: ["--version"], matching: /^gearmand /m },
   { program: "gearman", debian: "gearman-tools", for: "the clients and workers of libgearman" },
   { program: "php", debian: "php-cli", for: "Gearman in PHP" },
   { program: "php", debian: "php-gearman", for: "Gearman in PHP", says: ["-m"], matching: /^gearman$/m },
@@ -19,15 +19,15 @@ const NEEDS = [
     program: "perl",
     debian: "libgearman-client-perl",
     for: "Gearman in Perl",
-    says: ["-MGearman::Client", "-MGearman::Worker", "-e", "print 1"],
-    matching: /1/,
+    says: ["-e", "print grep { -e qq($_/Gearman/Client.pm) } @INC"],
+    matching: /./,
   },
   {
     program: "perl",
     debian: "gearman-server",
     for: "the Gearman server in Perl",
-    says: ["-MGearman::Server", "-e", "print 1"],
-    matching: /1/,
+    says: ["-e", "print grep { -e qq($_/Gearman/Server.pm) } @INC"],
+    matching: /./,
   },
 ];
 
