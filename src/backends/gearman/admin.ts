@@ -49,7 +49,7 @@ export interface QueuedJob {
   readonly retries: number;
   /** Nobody waits for it any more: it will not be run. */
   readonly isIgnored: boolean;
-  /** It is in the durable queue. */
+  /** The server's queue module has it, and has it after a restart too if that is a durable one. */
   readonly isPersisted: boolean;
 }
 

@@ -217,7 +217,7 @@ export class ClientLink implements ConnectionListener {
 /** The error that an ERROR packet is. */
 export function errorOf(body: Buffer, server: ServerAddress, handle?: string): GearmanError {
   const [code, text] = argumentsOf(PacketType.ERROR, body) as [Buffer, Buffer];
-  const said = text.toString("utf8");
+  const said = text.toString("utf8").trim();
   return new GearmanError(said === "" ? code.toString("utf8") : said, {
     code: code.toString("utf8"),
     server: server.name,

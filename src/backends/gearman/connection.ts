@@ -13,7 +13,7 @@ import { openSocket, type TlsOptions } from "./socket.ts";
 export interface ConnectionOptions {
   /** How long a server may take to be reached and to answer for the first time, default 5,000 ms. */
   readonly connectTimeoutMs?: number | undefined;
-  /** A server that is silent for so long is asked whether it lives, and has as long to answer; default 5,000 ms, 0 never asks. */
+  /** A server that is silent for so long is asked whether it lives, and has as long to answer, and 4 s more for each MiB on its way; default 5,000 ms, 0 never asks. */
   readonly heartbeatMs?: number | undefined;
   /** Options of `tls.connect`; without them it is plain TCP. */
   readonly tls?: TlsOptions | undefined;
@@ -41,6 +41,10 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 export const HEARTBEAT_MS = 5_000;
 /** How long the server may take to close its side, where no heartbeat says otherwise. */
 const END_MS = 5_000;
+/** The answer to a question comes after what was sent before it has crept over the slowest line that is of use. */
+const MIN_BYTES_PER_MS = 256;
+/** More than that lies in no system's buffers: of the rest each piece that leaves is a sign of life. */
+const MAX_UNDER_WAY_BYTES = 8 * 2 ** 20;
 
 /** The protocol has no request ids. These answer requests, in the order in which those were sent. */
 const ANSWERS: ReadonlySet<number> = new Set([
@@ -71,6 +75,8 @@ export class Connection {
   #watch: NodeJS.Timeout | undefined;
   /** When the server last gave a sign of life: it sent, or it took what was sent. */
   #aliveAt = 0;
+  /** How much had been sent when it last sent something. */
+  #sentWhenHeard = 0;
   #isWaitingForEcho = false;
   #isConnected = false;
   #isOver = false;
@@ -96,7 +102,7 @@ export class Connection {
   }
 
   get isConnected(): boolean {
-    return this.#isConnected && !this.#socket.destroyed && !this.#socket.writableEnded;
+    return this.#isConnected && !this.#socket.destroyed && !this.#writer.isEnding;
   }
 
   /** What waits to be taken by the server, in bytes. */
@@ -158,6 +164,7 @@ export class Connection {
 
   #read(chunk: Buffer): void {
     this.#isAlive();
+    this.#sentWhenHeard = this.#writer.total;
     try {
       this.#reader.push(chunk);
     } catch (error) {
@@ -193,10 +200,12 @@ export class Connection {
   }
 
   #judge(): void {
-    if (this.#isOver || this.#socket.destroyed || this.#socket.writableEnded) return;
+    if (this.#socket.destroyed || this.#writer.isEnding) return;
     const silentMs = performance.now() - this.#aliveAt;
-    if (silentMs < this.#heartbeatMs) {
-      this.#watchFor(this.#heartbeatMs - silentMs);
+    const sent = Math.min(MAX_UNDER_WAY_BYTES, this.#writer.total - this.#sentWhenHeard);
+    const allowedMs = this.#heartbeatMs + sent / MIN_BYTES_PER_MS;
+    if (silentMs < allowedMs) {
+      this.#watchFor(allowedMs - silentMs);
       return;
     }
     if (this.#isWaitingForEcho) {

@@ -18,6 +18,8 @@ export class PacketWriter {
   #queuedTo = 0;
   #queue: Buffer[] = [];
   #bytes = 0;
+  /** All that it was ever given. */
+  total = 0;
   #isWriting = false;
   #isScheduled = false;
   #isEnding = false;
@@ -34,6 +36,11 @@ export class PacketWriter {
     return this.#bytes;
   }
 
+  /** Nothing more is taken. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
   write(type: number, args: readonly Argument[]): void {
     if (this.#isEnding || this.#isClosed) return;
     const bytes = packetBytes(args);
@@ -44,6 +51,7 @@ export class PacketWriter {
       writePacket(this.#slab, at, "REQ", type, args, bytes);
     }
     this.#bytes += bytes;
+    this.total += bytes;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {

@@ -47,7 +47,7 @@ function readServer(text: string): ServerAddress {
   };
   const trimmed = text.trim();
   if (trimmed === "") return refuse("it is empty");
-  const parts = /^(?:\[([^[\]]+)\]|([^:[\]]+))(?::(.*))?$/.exec(trimmed);
+  const parts = /^(?:\[([^[\]]+)\]|([^:[\]]+))(?::([^:]*))?$/.exec(trimmed);
   if (parts === null)
     return refuse(/:.*:/.test(trimmed) ? "an IPv6 address stands in brackets, as in [::1]:4730" : "it is no address");
   const [, address, name, port] = parts;
