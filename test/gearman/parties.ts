@@ -81,6 +81,8 @@ export interface FakeServer {
   readonly connections: readonly FakeConnection[];
   /** Names of all packets that came, in order. */
   readonly got: readonly PacketName[];
+  /** The same, by the piece in which they came. */
+  readonly pieces: readonly (readonly PacketName[])[];
 }
 
 /** A TCP server that answers as it is told, for what no real server does on demand. Greetings are answered as long as `greets` says so. */
@@ -91,6 +93,7 @@ export async function startFake(
 ): Promise<FakeServer> {
   const connections: FakeConnection[] = [];
   const got: PacketName[] = [];
+  const pieces: PacketName[][] = [];
   const server = createServer((socket) => {
     const connection = new FakeConnection(socket);
     connections.push(connection);
@@ -100,7 +103,12 @@ export async function startFake(
       if (greets && name === "OPTION_REQ") connection.send("OPTION_RES", body);
       else answer(name, connection, body);
     });
-    socket.on("data", (bytes: Buffer) => reader.push(bytes));
+    socket.setNoDelay(true);
+    socket.on("data", (bytes: Buffer) => {
+      const before = got.length;
+      reader.push(bytes);
+      pieces.push(got.slice(before));
+    });
     socket.on("error", () => {});
   }).listen(0, "127.0.0.1");
   t.after(async () => {
@@ -108,5 +116,5 @@ export async function startFake(
     await new Promise((closed) => server.close(closed));
   });
   await until(() => server.listening, "the fake server to listen");
-  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, connections, got };
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, connections, got, pieces };
 }

@@ -62,7 +62,7 @@ export class ChaosProxy {
 
   /** Cuts all connections with a reset, on both sides. */
   cut(): void {
-    for (const { client, server } of [...this.#passages]) {
+    for (const { client, server } of this.#passages) {
       client.resetAndDestroy();
       server.resetAndDestroy();
     }

@@ -44,6 +44,7 @@ export class ClientLinks {
   #isOpen = false;
   #isClosed = false;
   #onClosed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(servers: readonly ServerAddress[], options: ConnectionOptions) {
     this.#options = options;
@@ -89,24 +90,25 @@ export class ClientLinks {
   }
 
   /**
-   * Closes all connections and resolves when they are closed. Who waits for one hears `why`.
+   * Closes all connections and resolves when they are closed. Who waits for one hears `why`. May be called again.
    * @param isAtOnce without sending what is left to send
    */
   close(why: Error, isAtOnce: boolean): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#giveUpTimer);
     clearTimeout(this.#spreadTimer);
-    for (const user of [...this.#waiting.keys()]) if (this.#waiting.delete(user)) user.unavailable(why);
+    for (const user of this.#waiting.keys()) if (this.#waiting.delete(user)) user.unavailable(why);
     for (const { link, reconnecting } of this.#lines) {
       reconnecting.stop();
       link?.ref();
       if (link?.isReady === true && !isAtOnce) link.end();
       else link?.destroy();
     }
-    return new Promise((resolve) => {
+    this.#closing ??= new Promise((resolve) => {
       this.#onClosed = resolve;
-      this.#toldClosed();
     });
+    this.#toldClosed();
+    return this.#closing;
   }
 
   #open(): void {
@@ -147,7 +149,7 @@ export class ClientLinks {
   #handOut(): void {
     clearTimeout(this.#spreadTimer);
     this.#spreadTimer = undefined;
-    for (const user of [...this.#waiting.keys()]) {
+    for (const user of this.#waiting.keys()) {
       const link = this.#choose(user.unique);
       if (link === undefined) return;
       if (this.#waiting.delete(user)) user.linked(link);
@@ -183,7 +185,7 @@ export class ClientLinks {
   #giveUp(): void {
     const now = performance.now();
     let error: BackendUnavailableError | undefined;
-    for (const [user, until] of [...this.#waiting]) {
+    for (const [user, until] of this.#waiting) {
       // Timers may be early by a millisecond.
       if (until > now + 1) break;
       error ??= this.#unavailable();

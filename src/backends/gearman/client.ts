@@ -267,7 +267,7 @@ export class GearmanClient implements AsyncDisposable {
   /** Stops now: jobs without a result reject with `PoolClosedError`. What the servers have already may run all the same. */
   async terminate(): Promise<void> {
     const closing = this.close();
-    for (const job of [...this.#jobs]) {
+    for (const job of this.#jobs) {
       job.reject(
         new PoolClosedError(`Cannot finish job "${job.plan.id}" of "${job.plan.fn}": the client was terminated`),
       );
