@@ -53,7 +53,7 @@ export interface QueuedJob {
   readonly isPersisted: boolean;
 }
 
-/** How many jobs a function may have waiting: in all, or by priority. 0 is without limit. */
+/** How many jobs of a function may wait before another is refused, for all or by the priority of that other. 0 is without limit. */
 export type MaxQueue = number | { readonly high: number; readonly normal: number; readonly low: number };
 
 const rules = { timeoutMs: positiveMilliseconds, tls: tlsOptions, maxAnswerBytes: positiveWholeNumber };

@@ -40,6 +40,7 @@ export class WorkerJob implements GearmanJob {
   #abort: AbortController | undefined;
   #lostFor: unknown;
   #timer: NodeJS.Timeout | undefined;
+  #hasExceptions = true;
 
   constructor(job: AssignedJob, server: string) {
     this.#job = job;
@@ -85,7 +86,8 @@ export class WorkerJob implements GearmanJob {
   }
 
   /** Runs the handler and answers the job, once. */
-  run(handler: GearmanHandler, timeoutMs: number | undefined): void {
+  run(handler: GearmanHandler, timeoutMs: number | undefined, hasExceptions: boolean): void {
+    this.#hasExceptions = hasExceptions;
     const bytes = kept(this.#job.payload);
     if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#timedOut(timeoutMs), timeoutMs);
     try {
@@ -101,17 +103,25 @@ export class WorkerJob implements GearmanJob {
     clearTimeout(this.#timer);
     if (result === undefined) this.#job.complete("");
     else if (typeof result === "string" || result instanceof Uint8Array) this.#job.complete(result);
-    else this.#job.exception(`Cannot send the result of "${this.fn}": expected text or bytes, got ${show(result)}`);
+    else this.#failed(`Cannot send the result of "${this.fn}": expected text or bytes, got ${show(result)}`);
   };
 
   readonly #threw = (error: unknown): void => {
     clearTimeout(this.#timer);
-    this.#job.exception(textOf(error));
+    this.#failed(textOf(error));
   };
+
+  #failed(text: string): void {
+    if (this.#hasExceptions) this.#job.exception(text);
+    else {
+      this.#job.warning(text);
+      this.#job.fail();
+    }
+  }
 
   #timedOut(timeoutMs: number): void {
     const error = new Error(`Cannot finish job "${this.handle}" of "${this.fn}": it took more than ${timeoutMs} ms`);
-    this.#job.exception(error.message);
+    this.#failed(error.message);
     this.#end(error);
   }
 

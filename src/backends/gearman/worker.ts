@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { ConfigError, PoolClosedError } from "../../protocol/errors.ts";
 import {
+  flag,
   func,
   milliseconds,
   positiveMilliseconds,
@@ -24,6 +25,12 @@ export interface GearmanWorkerOptions {
   readonly concurrency?: number;
   /** What it calls itself in the server's list of workers: at most 127 bytes without spaces; default the host and the process. */
   readonly id?: string;
+  /**
+   * Whether what a handler throws is sent as an exception, default true. With false it is sent as a warning and a plain failure: for
+   * clients of libgearman that did not ask for exceptions, such as the `gearman` command. With gearmand up to 1.1.21 those wait for
+   * ever after an exception, unless it runs with `--exceptions`.
+   */
+  readonly exceptions?: boolean;
   /** How long a server may take to be reached and to answer for the first time, in milliseconds; default 5,000. */
   readonly connectTimeoutMs?: number;
   /** A server that is silent for so long is asked whether it lives, and has as long to answer; default 5,000 ms, 0 never asks. */
@@ -54,6 +61,7 @@ interface Line {
 const workerRules = {
   concurrency: positiveWholeNumber,
   id: workerId,
+  exceptions: flag,
   connectTimeoutMs: positiveMilliseconds,
   heartbeatMs: milliseconds,
   tls: tlsOptions,
@@ -71,6 +79,7 @@ const FOR_EVER_MS = 2 ** 31 - 1;
 export class GearmanWorker implements AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #id: string;
+  readonly #hasExceptions: boolean;
   readonly #slots: Slots;
   readonly #lines: readonly Line[];
   readonly #registrations = new Map<string, Registration>();
@@ -83,8 +92,14 @@ export class GearmanWorker implements AsyncDisposable {
 
   constructor(servers: string | readonly string[], options?: GearmanWorkerOptions) {
     const addresses = readServers(servers);
-    const { concurrency = 1, id, ...connection } = readOptions("GearmanWorker()", options, workerRules);
+    const {
+      concurrency = 1,
+      id,
+      exceptions = true,
+      ...connection
+    } = readOptions("GearmanWorker()", options, workerRules);
     this.#options = connection;
+    this.#hasExceptions = exceptions;
     this.#id = id ?? `${hostname()}:${process.pid}`.replaceAll(/\s/g, "").slice(-127);
     this.#slots = new Slots(concurrency);
     this.#lines = addresses.map((server) => {
@@ -190,7 +205,7 @@ export class GearmanWorker implements AsyncDisposable {
           // Of what it has never said that it can do, no server gives it any.
           const registration = this.#registrations.get(job.fn);
           if (registration === undefined) job.fail();
-          else new WorkerJob(job, server.name).run(registration.handler, registration.timeoutMs);
+          else new WorkerJob(job, server.name).run(registration.handler, registration.timeoutMs, this.#hasExceptions);
         },
         drained: ended,
         lost: (cause) => {
