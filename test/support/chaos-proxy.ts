@@ -8,6 +8,8 @@ import { until } from "../../src/testing/stage.ts";
 interface Passage {
   readonly client: Socket;
   readonly server: Socket;
+  /** Something was swallowed. TCP loses nothing in the middle: nothing passes any more. */
+  isDead: boolean;
 }
 
 /** What is done to the bytes of every connection, those that stand and those to come. */
@@ -50,7 +52,7 @@ export class ChaosProxy {
     return this.#passages.size;
   }
 
-  /** Treats bytes so from now on. What is swallowed is gone for good. */
+  /** Treats bytes so from now on. A connection of which anything was swallowed stays dead, and nobody says so. */
   treat(treatment: Treatment): void {
     this.#treatment = treatment;
   }
@@ -63,6 +65,15 @@ export class ChaosProxy {
   /** Cuts all connections with a reset, on both sides. */
   cut(): void {
     for (const { client, server } of this.#passages) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  }
+
+  /** Cuts what is dead, as the kernels of both sides do by and by where keepalive is on. */
+  bury(): void {
+    for (const { client, server, isDead } of this.#passages) {
+      if (!isDead) continue;
       client.resetAndDestroy();
       server.resetAndDestroy();
     }
@@ -84,40 +95,47 @@ export class ChaosProxy {
       return;
     }
     const server = connect({ port: target.port, host: target.host ?? "127.0.0.1", allowHalfOpen: true });
-    const passage = { client, server };
+    const passage = { client, server, isDead: false };
     this.#passages.add(passage);
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
       from.setNoDelay(true);
-      this.#pipe(from, to);
-      from.on("error", () => to.destroy());
+      this.#pipe(passage, from, to);
+      from.on("error", () => {});
       from.on("close", () => {
-        this.#passages.delete(passage);
-        if (this.#treatment.kind !== "swallow") to.destroy();
+        if (this.#swallows(passage)) passage.isDead = true;
+        else to.destroy();
+        if (to.destroyed) this.#passages.delete(passage);
       });
     }
   }
 
+  #swallows(passage: Passage): boolean {
+    return passage.isDead || this.#treatment.kind === "swallow";
+  }
+
   /** One piece at a time, in order, each treated as it is the rule when its turn comes. */
-  #pipe(from: Socket, to: Socket): void {
+  #pipe(passage: Passage, from: Socket, to: Socket): void {
     let last: Promise<void> = Promise.resolve();
     from.on("data", (bytes: Buffer) => {
       from.pause();
       last = last.then(async () => {
-        await this.#pass(bytes, to);
+        await this.#pass(passage, bytes, to);
         from.resume();
       });
     });
     from.on("end", () => {
       last = last.then(() => {
-        if (this.#treatment.kind !== "swallow") to.end();
+        if (this.#swallows(passage)) passage.isDead = true;
+        else to.end();
       });
     });
   }
 
-  async #pass(bytes: Buffer, to: Socket): Promise<void> {
+  async #pass(passage: Passage, bytes: Buffer, to: Socket): Promise<void> {
+    if (passage.isDead) return;
     switch (this.#treatment.kind) {
       case "pass":
         await write(to, bytes);
@@ -129,6 +147,7 @@ export class ChaosProxy {
         break;
       }
       case "swallow":
+        passage.isDead = true;
         break;
       case "drip":
         for (let at = 0; at < bytes.length; ) {
