@@ -177,7 +177,7 @@ describe("an administrator", { timeout: 60_000 }, () => {
   });
 
   it("takes names with tabs, and ends of lists in pieces", async (t) => {
-    const admin = new GearmanAdmin(await says(t, ...[..."a\tb\t1\t2\t3\n.\r\n"]));
+    const admin = new GearmanAdmin(await says(t, "a\tb\t1\t2", "\t3\n", ".", "\r", "\n"));
     assert.deepEqual(await admin.status(), [{ fn: "a\tb", total: 1, running: 2, workers: 3 }]);
   });
 

@@ -1,6 +1,5 @@
 // Clients, workers and servers of a test, which are gone after it.
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import type { TestContext } from "node:test";
 import {
   GearmanClient,
   type GearmanClientOptions,
@@ -11,11 +10,10 @@ import {
 import { type Argument, encode, type PacketName, SHAPES } from "../../src/backends/gearman/packet.ts";
 import { PacketReader } from "../../src/backends/gearman/packet-reader.ts";
 import { until } from "../../src/testing/stage.ts";
-
-type Test = Pick<TestContext, "after">;
+import type { Ending } from "./server.ts";
 
 export function openClient(
-  t: Test,
+  t: Ending,
   servers: string | readonly string[],
   options?: GearmanClientOptions,
 ): GearmanClient {
@@ -26,7 +24,7 @@ export function openClient(
 
 /** A worker that runs, and that a server knows. */
 export async function openWorker(
-  t: Test,
+  t: Ending,
   servers: string | readonly string[],
   handlers: Readonly<Record<string, GearmanHandler>>,
   options?: GearmanWorkerOptions,
@@ -87,7 +85,7 @@ export interface FakeServer {
 
 /** A TCP server that answers as it is told, for what no real server does on demand. Greetings are answered as long as `greets` says so. */
 export async function startFake(
-  t: Test,
+  t: Ending,
   answer: (packet: PacketName, connection: FakeConnection, body: Buffer) => void,
   { greets = true }: { readonly greets?: boolean } = {},
 ): Promise<FakeServer> {

@@ -3,9 +3,13 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
-import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../../src/testing/stage.ts";
+
+/** What does something after a test, or after all of them. */
+export interface Ending {
+  after(end: () => unknown): void;
+}
 
 /** Which server: the one in C, or the one in Perl. */
 export type Kind = "gearmand" | "perl";
@@ -70,7 +74,7 @@ export class TestServer {
 
 /** @param args more arguments for gearmand */
 export async function startServer(
-  t: Pick<TestContext, "after">,
+  t: Ending,
   { kind = "gearmand", args = [] }: { readonly kind?: Kind; readonly args?: readonly string[] } = {},
 ): Promise<TestServer> {
   const port = await freePort();

@@ -15,6 +15,11 @@ import { startProxy } from "../support/chaos-proxy.ts";
 import { echo, type FakeConnection, Held, openClient, openWorker, reverse, startFake } from "./parties.ts";
 import { freePort, type Kind, startServer } from "./server.ts";
 
+/** Not a promise, and yet one can wait for it. */
+const byAndBy: unknown = Object.defineProperty({}, "then", {
+  value: (resolve: (value: string) => void) => resolve("by and by"),
+});
+
 for (const kind of ["gearmand", "perl"] as const satisfies Kind[]) {
   describe(`a worker of ${kind}`, { timeout: 120_000 }, () => {
     it("does as many jobs at once as it is told, and no more", async (t) => {
@@ -334,8 +339,7 @@ describe("a worker", { timeout: 120_000 }, () => {
       silent: () => {
         throw new Error("");
       },
-      thenable: () =>
-        Object.fromEntries([["then", (resolve: (value: string) => void) => resolve("by and by")]]) as unknown as string,
+      thenable: () => byAndBy as string,
       empty: () => undefined,
     });
     const client = openClient(t, address);

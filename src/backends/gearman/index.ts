@@ -5,11 +5,11 @@
  * import { GearmanClient, GearmanWorker } from "manyhands/gearman";
  *
  * const worker = new GearmanWorker("localhost:4730", { concurrency: 8 });
- * worker.register("reverse", (payload) => payload.toReversed());
+ * worker.register("upper", (payload) => payload.toString().toUpperCase());
  * void worker.run();
  *
  * const client = new GearmanClient("localhost:4730");
- * console.log((await client.submit("reverse", "abc")).toString()); // cba
+ * console.log((await client.submit("upper", "abc")).toString()); // ABC
  * ```
  */
 export {
