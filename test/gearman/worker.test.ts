@@ -16,6 +16,7 @@ import { echo, type FakeConnection, Held, openClient, openWorker, reverse, start
 import { freePort, type Kind, startServer } from "./server.ts";
 
 /** Not a promise, and yet one can wait for it. */
+// oxlint-disable-next-line unicorn/no-thenable -- that is the point
 const byAndBy: unknown = Object.defineProperty({}, "then", {
   value: (resolve: (value: string) => void) => resolve("by and by"),
 });
