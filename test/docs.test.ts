@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { delimiter, dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { GearmanAdmin, GearmanClient, GearmanWorker } from "../src/backends/gearman/index.ts";
 import { inline } from "../src/backends/inline/index.ts";
 import { processes } from "../src/backends/processes/index.ts";
 import { threads } from "../src/backends/threads/index.ts";
@@ -22,6 +23,7 @@ import {
   readRun,
   readRunAll,
 } from "../src/pool/pool-options.ts";
+import { startServer } from "./gearman/server.ts";
 
 interface Block {
   readonly page: string;
@@ -37,6 +39,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const scratch = join(root, ".tmp", `docs-${process.pid}`);
 // Node 22 does not know `await using`; tsx rewrites it.
 const tsx = import.meta.resolve("tsx");
+/** Stands where the examples have `localhost:4730`. */
+const gearmand = await startServer({ after });
 
 describe("the examples of the documentation", () => {
   const blocks = pages().flatMap((page) => blocksOf(page, readFileSync(join(root, page), "utf8")));
@@ -99,6 +103,17 @@ describe("the reference", () => {
     }
   });
 
+  it("names every member and option of Gearman's client, worker and administrator", () => {
+    const methods = [GearmanClient, GearmanWorker, GearmanAdmin].flatMap((type) =>
+      Object.getOwnPropertyNames(type.prototype).filter((name) => name !== "constructor"),
+    );
+    const options = [GearmanClient, GearmanWorker, GearmanAdmin].flatMap((type) =>
+      optionsOf((_, given) => new type("localhost", given)),
+    );
+    assert.ok(options.includes("heartbeatMs") && options.includes("exceptions"), "the options are read");
+    assert.deepEqual(unnamed("gearman.md", [...methods, ...options]), []);
+  });
+
   it("names everything that is exported", () => {
     const exported = /^export (?:type )?\{([^}]*)\}/gm;
     const names = ["index.ts", "worker/index.ts"].flatMap((file) =>
@@ -139,7 +154,7 @@ describe("the reader of examples", () => {
 
 function pages(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  const backends = ["inline", "threads", "processes", "command", "command/programs"].map((name) =>
+  const backends = ["inline", "threads", "processes", "command", "command/programs", "gearman"].map((name) =>
     join("src", "backends", name, "README.md"),
   );
   const clients = ["python", "shell"].map((name) => join("clients", name, "README.md"));
@@ -197,7 +212,7 @@ function pathOf(block: Block): string {
 
 function lay(block: Block): void {
   mkdirSync(dirname(pathOf(block)), { recursive: true });
-  writeFileSync(pathOf(block), block.code);
+  writeFileSync(pathOf(block), block.code.replaceAll("localhost:4730", gearmand.address));
 }
 
 /** Each page has the package where it would be installed, for the files in it that are no modules. */
