@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { ProtocolError } from "../../src/protocol/errors.ts";
 import {
   DATA,
   type FrameType,
@@ -10,8 +11,7 @@ import {
   readFrame,
   VersionError,
   writeFrame,
-} from "../../src/backends/zeromq/session/frame.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+} from "../../src/protocol/session/frame.ts";
 
 const session = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => String.fromCharCode(...bytes));
 const count = fc.maxSafeNat();

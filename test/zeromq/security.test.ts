@@ -6,9 +6,9 @@ import { describe, type TestContext } from "node:test";
 import fc from "fast-check";
 import { Dealer, Request } from "zeromq";
 import { type Curve, type KeyPair, makeKeyPair, type Sink, type Ventilator } from "../../src/backends/zeromq/index.ts";
-import { DATA, HELLO, readFrame, writeFrame } from "../../src/backends/zeromq/session/frame.ts";
-import { readJson, writeJson } from "../../src/backends/zeromq/session/json-body.ts";
 import { ConfigError, ProtocolError } from "../../src/protocol/errors.ts";
+import { DATA, HELLO, readFrame, writeFrame } from "../../src/protocol/session/frame.ts";
+import { readJson, writeJson } from "../../src/protocol/session/json-body.ts";
 import { it, rejectionOf } from "../../src/testing/stage.ts";
 import { collect, range, sink, until, ventilator, worker } from "./cluster.ts";
 

@@ -11,9 +11,9 @@ import {
   RESET,
   readFrame,
   writeFrame,
-} from "../../src/backends/zeromq/session/frame.ts";
-import type { HubSessions } from "../../src/backends/zeromq/session/hub-sessions.ts";
-import { readJson, writeJson } from "../../src/backends/zeromq/session/json-body.ts";
+} from "../../src/protocol/session/frame.ts";
+import type { HubSessions } from "../../src/protocol/session/hub-sessions.ts";
+import { readJson, writeJson } from "../../src/protocol/session/json-body.ts";
 import { fleet, HEARTBEAT_MS, LEASE_MS, Net, newHub, text } from "./simulated-net.ts";
 
 describe("a session", () => {

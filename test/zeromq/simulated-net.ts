@@ -1,7 +1,7 @@
 // A hub, clients, and connections between them that keep order while they last. Virtual time.
 import assert from "node:assert/strict";
-import { ClientSession } from "../../src/backends/zeromq/session/client-session.ts";
-import { HubSessions, type LossReason } from "../../src/backends/zeromq/session/hub-sessions.ts";
+import { ClientSession } from "../../src/protocol/session/client-session.ts";
+import { HubSessions, type LossReason } from "../../src/protocol/session/hub-sessions.ts";
 
 export const HEARTBEAT_MS = 100;
 export const LEASE_MS = 500;

@@ -2,12 +2,12 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "zeromq";
 import { ProtocolError } from "../../protocol/errors.ts";
+import { ClientSession } from "../../protocol/session/client-session.ts";
+import { BYE, CALL, readFrame, writeFrame } from "../../protocol/session/frame.ts";
+import { type JsonObject, readJson, textIn } from "../../protocol/session/json-body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { Link, type Route } from "./link.ts";
-import { ClientSession } from "./session/client-session.ts";
-import { BYE, CALL, readFrame, writeFrame } from "./session/frame.ts";
-import { type JsonObject, readJson, textIn } from "./session/json-body.ts";
 
 export interface ClientEars {
   /** A session with a hub has begun. */

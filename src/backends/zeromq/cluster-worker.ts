@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { toErrorRecord } from "../../protocol/error-record.ts";
 import { PoolClosedError, type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
+import type { JsonObject } from "../../protocol/session/json-body.ts";
 import { Client, type ClientSettings, type Peer } from "./client.ts";
 import { type ClusterWorkerOptions, readWorkerOptions } from "./cluster-worker-options.ts";
 import { CommandReceiver } from "./command-receiver.ts";
@@ -12,7 +13,6 @@ import { Request } from "./request.ts";
 import { ResultOutbox } from "./result-outbox.ts";
 import { Appetite, STUCK_MS } from "./roles/appetite.ts";
 import { type Assignment, readTasks, writeReport } from "./roles/messages.ts";
-import type { JsonObject } from "./session/json-body.ts";
 import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, warner } from "./settings.ts";
 
 /** Why `run` ended. */

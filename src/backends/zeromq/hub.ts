@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "zeromq";
 import { ProtocolError } from "../../protocol/errors.ts";
+import { HubSessions, type LossReason } from "../../protocol/session/hub-sessions.ts";
+import type { JsonObject } from "../../protocol/session/json-body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { Link, type Route } from "./link.ts";
-import { HubSessions, type LossReason } from "./session/hub-sessions.ts";
-import type { JsonObject } from "./session/json-body.ts";
 
 export interface HubEars {
   opened(session: string, hello: JsonObject): void;

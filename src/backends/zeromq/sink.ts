@@ -11,16 +11,14 @@ import {
   WorkerLostError,
 } from "../../protocol/errors.ts";
 import type { ErrorRecord } from "../../protocol/messages.ts";
-
+import type { JsonObject } from "../../protocol/session/json-body.ts";
 import { CommandReceiver } from "./command-receiver.ts";
-
 import { loadEngine } from "./engine.ts";
 import { Hub } from "./hub.ts";
 import type { ClusterResult, PingReply } from "./records.ts";
 import { Unreadable } from "./roles/body.ts";
 import { Inbox, type Reading } from "./roles/inbox.ts";
 import { readResults, writeTaken } from "./roles/messages.ts";
-import type { JsonObject } from "./session/json-body.ts";
 import { warner } from "./settings.ts";
 import { type ReceiveOptions, readReceiveOptions, readSinkOptions, type SinkOptions } from "./sink-options.ts";
 

@@ -7,12 +7,11 @@ import {
   type ProtocolError,
   WorkerLostError,
 } from "../../protocol/errors.ts";
-
+import type { LossReason } from "../../protocol/session/hub-sessions.ts";
 import { loadEngine } from "./engine.ts";
 import { Hub } from "./hub.ts";
 import { Dispatch, type Parcel, type Sending } from "./roles/dispatch.ts";
 import { readReport, writeTasks } from "./roles/messages.ts";
-import type { LossReason } from "./session/hub-sessions.ts";
 import { warner } from "./settings.ts";
 import {
   readSendOptions,

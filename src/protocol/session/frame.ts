@@ -7,7 +7,7 @@
 //  12  8  seq: how many DATA messages the sender has sent in this session, this one included (u64, little endian)
 //  20  8  ack: how many it has received without a gap (u64, little endian)
 //  28     body
-import { ProtocolError } from "../../../protocol/errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 export const SESSION_VERSION = 1;
 export const HEADER_BYTES = 28;

@@ -1,6 +1,6 @@
 // The end of the sessions that is greeted: a ventilator's with its workers, or a sink's. Knows neither sockets nor clocks: frames, the
 // routes they came by and `now` come in, actions come out. Each session has a lease: it is lost when it is silent for too long.
-import { ProtocolError } from "../../../protocol/errors.ts";
+import { ProtocolError } from "../errors.ts";
 import {
   AGAIN,
   BYE,

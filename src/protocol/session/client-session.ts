@@ -1,7 +1,7 @@
 // The end of a session that says HELLO: a worker's with its ventilator, or with its sink. Knows neither sockets nor clocks: frames and `now`
 // come in, actions come out. One object lives through many sessions: when the hub has forgotten one, a new one begins.
-import { backoff } from "../../../core/backoff.ts";
-import { ProtocolError } from "../../../protocol/errors.ts";
+import { backoff } from "../../core/backoff.ts";
+import { ProtocolError } from "../errors.ts";
 import {
   AGAIN,
   BYE,

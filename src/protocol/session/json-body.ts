@@ -1,5 +1,5 @@
 // Bodies of HELLO, WELCOME and REFUSE: small JSON objects.
-import { ProtocolError } from "../../../protocol/errors.ts";
+import { ProtocolError } from "../errors.ts";
 
 export interface JsonObject {
   readonly [key: string]: unknown;
