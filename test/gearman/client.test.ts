@@ -611,6 +611,21 @@ describe("a client", { timeout: 120_000 }, () => {
     assert.equal(times, 3);
   });
 
+  it("settles everything that is answered with something else", async (t) => {
+    const fake = await startFake(t, (name, connection) => {
+      if (name === "GET_STATUS") connection.send("STATUS_RES", "H:1", "1", "1", "some", "more");
+      else if (name === "ECHO_REQ") connection.send("ERROR", "BAD", "MOOD");
+      else connection.send("NO_JOB");
+    });
+    const client = openClient(t, fake.address, { retries: 1 });
+
+    assert.match((await rejectionOf(BackendUnavailableError, client.submit("f", "x"))).message, /NO_JOB.*SUBMIT_JOB/);
+    assert.match((await rejectionOf(GearmanError, client.background("f", "x"))).message, /NO_JOB: it is no answer/);
+    assert.match((await rejectionOf(GearmanError, client.status("H:1"))).message, /Cannot read number "some"/);
+    assert.equal((await rejectionOf(GearmanError, client.echo())).code, "BAD");
+    await client.close();
+  });
+
   it("drops what a server says of jobs that it never had, and says twice", async (t) => {
     const fake = await startFake(t, (name, connection, body) => {
       if (name !== "SUBMIT_JOB") return;

@@ -250,6 +250,23 @@ describe("a worker", { timeout: 120_000 }, () => {
     );
   });
 
+  it("comes back, with all its slots, from a server that gives it what is no job", async (t) => {
+    const wrong = ["ECHO_RES", "JOB_CREATED"] as const;
+    let given = 0;
+    const results: string[] = [];
+    const fake = await startFake(t, (name, connection, body) => {
+      if (name === "WORK_COMPLETE") results.push(body.toString());
+      if (name !== "GRAB_JOB_ALL" || given > wrong.length) return;
+      const packet = wrong[given++];
+      if (packet === undefined) connection.send("JOB_ASSIGN_UNIQ", "H:1", "f", "u", "good");
+      else connection.send(packet, "H:1");
+    });
+    await openWorker(t, fake.address, { f: echo });
+    await until(() => results.length > 0, "the result");
+    assert.deepEqual(results, ["H:1\0good"]);
+    assert.equal(fake.connections.length, 3);
+  });
+
   it("does a job that comes after it was told to close", async (t) => {
     let asker: FakeConnection | undefined;
     const results: string[] = [];

@@ -2,69 +2,26 @@
 import { randomBytes } from "node:crypto";
 import { type Abortable, AbortGroups } from "../../protocol/abort-groups.ts";
 import { ConfigError, PoolClosedError } from "../../protocol/errors.ts";
-import {
-  signal as abortSignal,
-  func,
-  milliseconds,
-  oneOf,
-  positiveMilliseconds,
-  positiveWholeNumber,
-  type Rule,
-  readOptions,
-  show,
-  wholeNumber,
-} from "../../protocol/options.ts";
 import { cancelJobs } from "./admin.ts";
-import { ClientJob, type JobCallbacks, type JobHome, type JobPlan } from "./client-job.ts";
+import { ClientJob, type JobHome, type JobPlan } from "./client-job.ts";
 import type { ClientLink, JobPriority } from "./client-link.ts";
-import { errorOf, numberOf } from "./client-link.ts";
+import { errorOf } from "./client-link.ts";
 import { ClientLinks, type LinkUser, type ServerState } from "./client-links.ts";
+import {
+  type BackgroundOptions,
+  type GearmanClientOptions,
+  readBackgroundOptions,
+  readClientOptions,
+  readSubmitOptions,
+  type SubmitOptions,
+} from "./client-options.ts";
 import { unexpected } from "./connection.ts";
-import { functionName, payload, uniqueName } from "./names.ts";
-import { argumentsOf, PacketType } from "./packet.ts";
+import { GearmanError } from "./gearman-error.ts";
+import { type JobStatus, question, statusOf } from "./job-status.ts";
+import { functionName, payload } from "./names.ts";
+import { PacketType } from "./packet.ts";
 import { readServers, type ServerAddress } from "./servers.ts";
-import { type TlsOptions, tlsOptions } from "./socket.ts";
-
-export interface GearmanClientOptions {
-  /** How long to wait for any server to be there, and for one to answer at first, in milliseconds; default 5,000. */
-  readonly connectTimeoutMs?: number;
-  /** A server that is silent for so long is asked whether it lives, and has as long to answer; default 5,000 ms, 0 never asks. */
-  readonly heartbeatMs?: number;
-  /** How often a foreground job is submitted again when its connection is lost before its result; default 2. */
-  readonly retries?: number;
-  /** TLS to every server: `true`, or options of `tls.connect` of Node; default plain TCP. */
-  readonly tls?: TlsOptions | true;
-  /** A packet with more than so many bytes ends its connection; default 1 GiB. */
-  readonly maxPacketBytes?: number;
-}
-
-export interface SubmitOptions extends JobCallbacks {
-  /**
-   * Jobs of one function with the same unique that are under way at the same time are run once, and all get the result; `"-"` means
-   * the payload. At most 63 bytes. Default: one of its own. Servers lose such jobs in some cases: see docs/reference/gearman.md.
-   */
-  readonly unique?: string;
-  /** Among the jobs of one function; default `"normal"`. */
-  readonly priority?: JobPriority;
-  /** Rejects with its reason, and takes the job out of the server's queue. A job that runs goes on, unheard. */
-  readonly signal?: AbortSignal;
-  /** Rejects with `TaskTimeoutError` when the result is not there after so long, waiting included; default never. */
-  readonly timeoutMs?: number;
-  /** What the worker sends before its result (WORK_DATA). A callback that throws rejects the job. */
-  readonly onData?: (data: Buffer) => void;
-  /** Warnings of the worker (WORK_WARNING). */
-  readonly onWarning?: (data: Buffer) => void;
-  /** How far the worker is (WORK_STATUS). */
-  readonly onStatus?: (numerator: number, denominator: number) => void;
-}
-
-export interface BackgroundOptions {
-  /** As for `submit`. Default: one of its own; a job without would be lost in a durable queue. */
-  readonly unique?: string;
-  readonly priority?: JobPriority;
-  /** Not before that instant: a date, or seconds since 1970. Of normal priority only, and see docs/reference/gearman.md. */
-  readonly at?: Date | number;
-}
+import type { TlsOptions } from "./socket.ts";
 
 /** Where a background job is. */
 export interface BackgroundJob {
@@ -73,48 +30,6 @@ export interface BackgroundJob {
   readonly server: string;
   readonly unique: string;
 }
-
-export interface JobStatus {
-  /** The server has it: queued or running. One that is finished, or was never there, is not known. */
-  readonly isKnown: boolean;
-  readonly isRunning: boolean;
-  /** What the worker has said of how far it is. */
-  readonly numerator: number;
-  readonly denominator: number;
-  /** How many clients wait for it; only where the job was named by its unique. */
-  readonly clients: number | undefined;
-}
-
-const priority: Rule<JobPriority> = oneOf("high", "normal", "low");
-
-const instant: Rule<number> = (value, refuse) => {
-  const seconds = value instanceof Date ? value.getTime() / 1_000 : value;
-  return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0
-    ? Math.ceil(seconds)
-    : refuse("a Date, or seconds since 1970");
-};
-
-const unique: Rule<string> = (value) => uniqueName(value);
-
-const clientRules = {
-  connectTimeoutMs: positiveMilliseconds,
-  heartbeatMs: milliseconds,
-  retries: wholeNumber,
-  tls: tlsOptions,
-  maxPacketBytes: positiveWholeNumber,
-};
-
-const submitRules = {
-  unique,
-  priority,
-  signal: abortSignal,
-  timeoutMs: positiveMilliseconds,
-  onData: func as Rule<(data: Buffer) => void>,
-  onWarning: func as Rule<(data: Buffer) => void>,
-  onStatus: func as Rule<(numerator: number, denominator: number) => void>,
-};
-
-const backgroundRules = { unique, priority, at: instant };
 
 const BACKGROUND: Readonly<Record<JobPriority, number>> = {
   high: PacketType.SUBMIT_JOB_HIGH_BG,
@@ -154,7 +69,7 @@ export class GearmanClient implements AsyncDisposable {
 
   constructor(servers: string | readonly string[], options?: GearmanClientOptions) {
     this.#servers = readServers(servers);
-    const read = readOptions("GearmanClient()", options, clientRules);
+    const read = readClientOptions(options);
     this.#tls = read.tls;
     this.#retries = read.retries ?? 2;
     this.#links = new ClientLinks(this.#servers, read);
@@ -199,7 +114,7 @@ export class GearmanClient implements AsyncDisposable {
   async background(fn: string, data: string | Uint8Array, options?: BackgroundOptions): Promise<BackgroundJob> {
     const name = functionName(fn);
     const bytes = payload(data);
-    const read = readOptions("background()", options, backgroundRules);
+    const read = readBackgroundOptions(options);
     if (bytes.length === 0)
       throw new ConfigError(`Cannot submit a background job of "${name}": its payload is empty, which servers lose`);
     if (read.at !== undefined && (read.priority ?? "normal") !== "normal")
@@ -284,7 +199,7 @@ export class GearmanClient implements AsyncDisposable {
     let job: ClientJob;
     let signal: AbortSignal | undefined;
     try {
-      const read = readOptions(reducer === undefined ? "submit()" : "reduce()", options, submitRules);
+      const read = readSubmitOptions(reducer === undefined ? "submit()" : "reduce()", options);
       signal = read.signal;
       const plan: JobPlan = {
         fn: functionName(fn),
@@ -351,9 +266,12 @@ export class GearmanClient implements AsyncDisposable {
     return new Promise<T>((resolve, reject) => {
       const answered = (got: number, body: Buffer): void => {
         if (got !== PacketType.ERROR && got !== answer) throw unexpected(got, "a question");
+        // Reading may throw, and then it is not answered but lost.
+        const error = got === PacketType.ERROR ? errorOf(body, link.server) : undefined;
+        const value = error === undefined ? read(body) : undefined;
         this.#ended();
-        if (got === PacketType.ERROR) reject(errorOf(body, link.server));
-        else resolve(read(body));
+        if (error === undefined) resolve(value as T);
+        else reject(error);
       };
       const lost = (cause: Error): void => {
         this.#ended();
@@ -405,46 +323,5 @@ export class GearmanClient implements AsyncDisposable {
 }
 
 function isLoss(error: unknown): boolean {
-  return error instanceof Error && Reflect.get(error, "code") === "CONNECTION_LOST";
-}
-
-interface Question {
-  readonly type: number;
-  readonly answer: number;
-  readonly key: string;
-  readonly server: string | undefined;
-}
-
-function question(job: unknown): Question {
-  const {
-    handle,
-    server,
-    unique: key,
-  } = (typeof job === "string" ? { handle: job } : Object(job)) as Record<string, unknown>;
-  if (typeof handle === "string" && !handle.includes("\0") && (server === undefined || typeof server === "string"))
-    return { type: PacketType.GET_STATUS, answer: PacketType.STATUS_RES, key: handle, server };
-  if (typeof key !== "string" || key === "")
-    throw new ConfigError(`Cannot ask for the status of ${show(job)}: expected a handle or a unique`);
-  return {
-    type: PacketType.GET_STATUS_UNIQUE,
-    answer: PacketType.STATUS_RES_UNIQUE,
-    key: uniqueName(key),
-    server: undefined,
-  };
-}
-
-function statusOf(type: number, body: Buffer): JobStatus {
-  const [, known, running, numerator, denominator, clients] = argumentsOf(type, body).map(numberOrText);
-  return {
-    isKnown: known === 1,
-    isRunning: running === 1,
-    numerator: numerator!,
-    denominator: denominator!,
-    clients,
-  };
-}
-
-/** The first argument is a name; of the others each is a number. */
-function numberOrText(text: Buffer, at: number): number {
-  return at === 0 ? 0 : numberOf(text);
+  return error instanceof GearmanError && error.code === "CONNECTION_LOST";
 }

@@ -30,9 +30,12 @@ export interface ConnectionListener {
   lost(cause: Error): void;
 }
 
-/** Who waits for an answer. Gets exactly one of the two calls. */
+/** Who waits for an answer. Gets exactly one of the two calls, and `lost` after `answered` has thrown. */
 export interface Asker {
-  /** The answer, which may be an ERROR. The body is a view that holds within the call. @throws ProtocolError at one that fits no question */
+  /**
+   * The answer, which may be an ERROR. The body is a view that holds within the call.
+   * @throws ProtocolError at one that is none to its question, before anything has changed: the connection ends
+   */
   answered(type: number, body: Buffer): void;
   lost(cause: Error): void;
 }
@@ -179,9 +182,11 @@ export class Connection {
       this.#listener.packet(type, body);
       return;
     }
-    const asker = this.#asked.shift();
+    const asker = this.#asked.peek();
     if (asker === undefined) throw new ProtocolError(`Cannot use packet ${SHAPES[type]!.name}: nobody asked for it`);
     asker.answered(type, body);
+    // Who could make nothing of it stays, and hears that the connection is lost.
+    this.#asked.shift();
   }
 
   #isUnasked(body: Buffer): boolean {

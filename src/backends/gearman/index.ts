@@ -21,17 +21,12 @@ export {
   type PriorityStatus,
   type QueuedJob,
 } from "./admin.ts";
-export {
-  type BackgroundJob,
-  type BackgroundOptions,
-  GearmanClient,
-  type GearmanClientOptions,
-  type JobStatus,
-  type SubmitOptions,
-} from "./client.ts";
+export { type BackgroundJob, GearmanClient } from "./client.ts";
 export type { JobPriority } from "./client-link.ts";
 export type { ServerState } from "./client-links.ts";
+export type { BackgroundOptions, GearmanClientOptions, SubmitOptions } from "./client-options.ts";
 export { GearmanError } from "./gearman-error.ts";
+export type { JobStatus } from "./job-status.ts";
 export type { TlsOptions } from "./socket.ts";
 export { GearmanWorker, type GearmanWorkerOptions, type RegisterOptions } from "./worker.ts";
 export type { GearmanHandler, GearmanJob, HandlerResult } from "./worker-job.ts";

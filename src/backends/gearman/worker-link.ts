@@ -205,9 +205,10 @@ export class WorkerLink implements ConnectionListener, JobOwner, SlotSeeker {
         this.#grabRefused();
         return;
       }
+      const job = type === PacketType.NO_JOB ? undefined : assignedJob(this, type, body);
       this.#grabs--;
-      if (type === PacketType.NO_JOB) this.#noJob();
-      else this.#assigned(assignedJob(this, type, body));
+      if (job === undefined) this.#noJob();
+      else this.#assigned(job);
     },
     lost: (): void => {
       this.#grabs--;
