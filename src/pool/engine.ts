@@ -3,9 +3,9 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Profile } from "../core/task-table.ts";
+import { AbortGroups } from "../protocol/abort-groups.ts";
 import { type BackendUnavailableError, ConfigError, NoSuchTaskError } from "../protocol/errors.ts";
 import type { TaskId, WorkerRequest } from "../protocol/messages.ts";
-import { AbortGroups } from "./abort-groups.ts";
 import { CommandRunner } from "./command-runner.ts";
 import type { Emitter } from "./emitter.ts";
 import { unavailable } from "./endings.ts";

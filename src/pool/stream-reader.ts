@@ -1,4 +1,6 @@
 // The caller's end of a stream: what the task yields, in order, with credit given back as values are taken.
+
+import type { Abortable } from "../protocol/abort-groups.ts";
 import {
   CREDIT,
   STOP_STREAM,
@@ -7,7 +9,6 @@ import {
   type TaskId,
   type WorkerEvent,
 } from "../protocol/messages.ts";
-import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
 import type { RunFacts, Unit } from "./unit.ts";
 import { usualExtras } from "./unit.ts";

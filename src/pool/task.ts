@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
+import type { Abortable } from "../protocol/abort-groups.ts";
 import { PROGRESS, type TaskExtras, type TaskId, type WorkerEvent } from "../protocol/messages.ts";
-import type { Abortable } from "./abort-groups.ts";
 import type { Engine } from "./engine.ts";
 import type { RunFacts, Unit } from "./unit.ts";
 import { cancelledError, usualExtras } from "./unit.ts";
