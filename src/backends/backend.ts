@@ -4,8 +4,6 @@ import type { WorkerReply, WorkerRequest } from "../protocol/messages.ts";
 
 /** What a backend can and cannot do. Callers branch on these, never on a name. */
 export interface Traits {
-  /** Starts workers when told to; otherwise they come by themselves. */
-  readonly startsWorkers: boolean;
   /** Can end work that does not yield. */
   readonly canKill: boolean;
   /** A worker may hold tasks beyond those it runs. */

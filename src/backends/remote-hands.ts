@@ -54,7 +54,6 @@ export interface Carrier {
 }
 
 export const REMOTE_TRAITS: Traits = {
-  startsWorkers: true,
   canKill: true,
   sendsAhead: true,
   recalls: "on request",

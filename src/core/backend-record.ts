@@ -10,8 +10,6 @@ export interface WorkerCount {
 
 /** What the core needs to know of a backend's abilities. */
 export interface CoreTraits {
-  /** Starts workers when told to. Otherwise they come by themselves. */
-  readonly startsWorkers: boolean;
   /** Takes tasks ahead of those a worker runs. */
   readonly sendsAhead: boolean;
   /** Can take back what a worker has not begun. */
@@ -67,7 +65,6 @@ export class BackendRecord {
   get canServe(): boolean {
     if (this.isRemoved) return this.live > 0;
     if (this.live > 0) return true;
-    if (this.failure !== undefined) return false;
-    return !this.spec.startsWorkers || this.spec.roomVaries || this.size.max > 0;
+    return this.failure === undefined && (this.spec.roomVaries || this.size.max > 0);
   }
 }

@@ -49,7 +49,7 @@ export class Fleet {
   /** Starts and stops workers until each backend has what it should. */
   plan(now: number): void {
     for (const backend of this.#core.backends) {
-      if (!backend.spec.startsWorkers || backend.isRemoved) continue;
+      if (backend.isRemoved) continue;
       const wanted = this.#wanted(backend);
       if (backend.live > wanted) this.#shrink(backend, backend.live - wanted, now);
       while (backend.live < wanted && backend.failure === undefined) {

@@ -183,9 +183,7 @@ export class Scheduler {
   canServe(series: number): boolean {
     for (const backend of this.#core.backends) {
       // Nobody waits for guests while the house is closing.
-      const { startsWorkers, roomVaries } = backend.spec;
-      const hasRoom = startsWorkers && (!roomVaries || backend.size.max > 0);
-      const mayCome = hasRoom || !this.#core.isClosing || backend.live > 0;
+      const mayCome = !backend.spec.roomVaries || backend.size.max > 0 || backend.live > 0 || !this.#core.isClosing;
       if (mayCome && backend.canServe && backend.serves.has(series)) return true;
     }
     for (const worker of this.#core.workers) {
@@ -199,11 +197,6 @@ export class Scheduler {
   failureFor(series: number): { readonly cause: unknown } | undefined {
     if (this.canServe(series)) return undefined;
     return this.#core.backends.find((backend) => backend.failure !== undefined && backend.serves.has(series))?.failure;
-  }
-
-  /** A worker came by itself. Answers its key. */
-  workerJoined(backend: number): number {
-    return this.#fleet.admit(this.#core.backends[backend]!).key;
   }
 
   workerUp(now: number, key: number, capacity: number, series: Iterable<number>, takesAhead = true): void {

@@ -204,7 +204,6 @@ export class Engine {
     const id = same === 0 ? backend.name : `${backend.name}#${same + 1}`;
     const { plan, traits } = backend;
     const index = this.#scheduler.addBackend({
-      startsWorkers: traits.startsWorkers,
       sendsAhead: traits.sendsAhead,
       recalls: traits.recalls !== "never",
       roomVaries: traits.roomVaries,

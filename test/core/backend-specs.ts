@@ -3,7 +3,6 @@ import type { BackendSpec, WorkerCount } from "../../src/core/backend-record.ts"
 
 export function backendSpec(differences: Partial<BackendSpec> = {}): BackendSpec {
   return {
-    startsWorkers: true,
     sendsAhead: true,
     recalls: true,
     roomVaries: false,

@@ -28,16 +28,6 @@ describe("a fleet of a fixed size", () => {
     assert.deepEqual(driver.flush(), []);
   });
 
-  it("starts none where workers come by themselves", () => {
-    const driver = new Driver([{ startsWorkers: false, size: exactly(3) }]);
-    const slot = driver.send();
-    assert.deepEqual(driver.commands, []);
-    const key = driver.scheduler.workerJoined(0);
-    driver.up(key);
-    driver.flush();
-    assert.deepEqual(driver.sent(key), [slot]);
-  });
-
   it("replaces a worker that dies at work, at once", () => {
     const driver = Driver.up([{ size: exactly(2) }]);
     const slot = driver.send();

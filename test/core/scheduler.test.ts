@@ -701,8 +701,8 @@ describe("closing", () => {
     assert.equal(driver.of("stop").length, 1);
   });
 
-  it("waits for no guests: workers that come by themselves, and have not", () => {
-    const driver = new Driver([{ startsWorkers: false }]);
+  it("waits for no guests: hosts that may come, and have not", () => {
+    const driver = new Driver([{ roomVaries: true, size: exactly(0) }]);
     const slot = driver.send();
     driver.scheduler.close();
     driver.flush();

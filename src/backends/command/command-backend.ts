@@ -17,7 +17,6 @@ export interface Tail {
 }
 
 const TRAITS: Traits = {
-  startsWorkers: true,
   canKill: true,
   sendsAhead: true,
   recalls: "on request",

@@ -41,7 +41,6 @@ export function inline(module: string | URL, options?: InlineOptions): Backend {
 const TURN_MS = 8;
 
 const TRAITS: Traits = {
-  startsWorkers: true,
   canKill: false,
   sendsAhead: true,
   recalls: "at once",

@@ -93,7 +93,6 @@ const NOT_FOR_WORKERS =
   /^(-e|-p|-pe|-c|--(eval|print|check|inspect|test|watch|input-type|cpu-prof|heap-prof|prof|experimental-test)([-=].*)?)$/;
 
 const TRAITS: Traits = {
-  startsWorkers: true,
   canKill: true,
   sendsAhead: true,
   recalls: "on request",

@@ -75,7 +75,6 @@ const limits: Rule<ResourceLimits> = (value) =>
   ) as ResourceLimits;
 
 const TRAITS: Traits = {
-  startsWorkers: true,
   canKill: true,
   sendsAhead: true,
   recalls: "at once",

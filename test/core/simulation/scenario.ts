@@ -89,6 +89,8 @@ export function scenarioOf(seed: number): Scenario {
   };
 }
 
+const NO_ROOM = { min: 0, max: 0, idleMs: 10_000 };
+
 function groundOf(dice: Random, isFair: boolean, series: number, taskMs: number): Ground {
   const recalls = pick(dice, ["at once", "at once", "on request", "on request", "never"] as const);
   const most = 1 + dice.below(4);
@@ -96,13 +98,16 @@ function groundOf(dice: Random, isFair: boolean, series: number, taskMs: number)
   const rarely = (probability: number): number => (!isFair && dice.chance(0.4) ? probability : 0);
   const latencyMs = dice.chance(0.3) ? 0 : dice.chance(0.7) ? 0.2 : taskMs;
   const startMs = dice.chance(0.3) ? 0 : 10 ** (dice.next() * 4);
+  // Its workers are on hosts that come and go.
+  const roomVaries = dice.chance(0.15);
   return {
     spec: {
-      startsWorkers: dice.chance(0.9),
       sendsAhead: dice.chance(0.85),
-      roomVaries: false,
+      roomVaries,
       recalls: recalls !== "never",
-      size: { min: isElastic ? dice.below(most + 1) : most, max: most, idleMs: 10 ** (dice.next() * 6) },
+      size: roomVaries
+        ? NO_ROOM
+        : { min: isElastic ? dice.below(most + 1) : most, max: most, idleMs: 10 ** (dice.next() * 6) },
       series: Array.from({ length: series }, (_, one) => one).filter((one) => one > 0 && dice.chance(0.5)),
       startTimeoutMs: isFair ? 0 : 10 ** (1 + dice.next() * 4),
       maxTasks: dice.chance(0.2) ? 1 + dice.below(8) : 0,

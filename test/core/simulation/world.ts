@@ -105,7 +105,9 @@ export class World implements Surroundings {
     if (hands === undefined) return;
     const begun = worker.ground.tellsBegun ? { hasBegun: (ticket: number) => worker.claims.hasBegun(ticket) } : {};
     this.#ledger.down(this.now(), hands, begun.hasBegun);
-    this.#scheduler.workerDown(this.now(), key, { cause: `worker ${key} died`, ...begun });
+    // With its host goes the room that it had.
+    const isForGood = worker.ground.spec.roomVaries && !this.isCalm && this.dice.chance(0.3);
+    this.#scheduler.workerDown(this.now(), key, { cause: `worker ${key} died`, isForGood, ...begun });
   }
 
   // ── Steps ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,8 +186,7 @@ export class World implements Surroundings {
     const hands = this.#ledger.started(key, backend, ground);
     const worker = new SimWorker(key, ground, this);
     this.#workers.set(key, worker);
-    // One that came by itself has no start that could take too long.
-    if (!this.isCalm && ground.spec.startsWorkers && this.dice.chance(ground.startHangs)) return;
+    if (!this.isCalm && this.dice.chance(ground.startHangs)) return;
     const fails = this.dice.chance(ground.startFails);
     this.at(this.now() + ground.startMs * this.dice.next(), () => {
       if (worker.isDead) return;
@@ -319,7 +320,7 @@ export class World implements Surroundings {
     else if (chance < 0.68) this.#pauseOrResume();
     else if (chance < 0.74) this.#qualify();
     else if (chance < 0.79) this.#addPinned();
-    else if (chance < 0.83) this.#join();
+    else if (chance < 0.83) this.#moveHosts();
     else if (chance < 0.88) this.#resize();
     else if (!scenario.isFair) this.#interfere();
   }
@@ -383,7 +384,7 @@ export class World implements Surroundings {
 
   #resize(): void {
     const backend = this.dice.below(this.#grounds.length);
-    if (this.#removed.has(backend) || !this.#grounds[backend]!.spec.startsWorkers) return;
+    if (this.#removed.has(backend) || this.#grounds[backend]!.spec.roomVaries) return;
     const size = this.dice.below(5);
     this.#scheduler.resize(this.now(), backend, {
       min: size,
@@ -392,12 +393,14 @@ export class World implements Surroundings {
     });
   }
 
-  /** A worker comes by itself. */
-  #join(): void {
+  /** A host comes, or one goes whose hands were free. */
+  #moveHosts(): void {
     const backend = this.dice.below(this.#grounds.length);
-    const ground = this.#grounds[backend]!;
-    if (ground.spec.startsWorkers || this.#removed.has(backend) || this.#ledger.isClosing) return;
-    this.#start(backend, this.#scheduler.workerJoined(backend));
+    if (!this.#grounds[backend]!.spec.roomVaries || this.#removed.has(backend)) return;
+    const { size, live } = this.#scheduler.backend(backend);
+    if (size.max < 6 && this.dice.chance(0.7)) this.#scheduler.grew(this.now(), backend, 1 + this.dice.below(2));
+    else if (size.max > live) this.#scheduler.grew(this.now(), backend, live - size.max);
+    else if (!this.scenario.isFair && this.dice.chance(0.2)) this.#scheduler.unavailable(backend, "no server");
   }
 
   #attach(ground: Ground): void {
@@ -440,9 +443,7 @@ export class World implements Surroundings {
     for (const worker of this.#workers.values()) worker.calm();
     if (this.#scheduler.isPaused) this.#pauseOrResume();
     for (const [backend, ground] of this.#grounds.entries()) {
-      if (!ground.spec.startsWorkers && !this.#removed.has(backend) && !this.#ledger.isClosing) {
-        this.#start(backend, this.#scheduler.workerJoined(backend));
-      }
+      if (ground.spec.roomVaries && !this.#removed.has(backend)) this.#scheduler.grew(this.now(), backend, 1);
     }
     this.#flush();
   }
@@ -469,7 +470,7 @@ export class World implements Surroundings {
         if (phase === "starting" || phase === "up") live++;
       }
       assert.equal(backend.live, live, "workers that live");
-      if (!ground.spec.startsWorkers || backend.isRemoved || this.#ledger.isClosing) continue;
+      if (backend.isRemoved || this.#ledger.isClosing) continue;
       assert.ok(live <= backend.size.max, `${live} workers where ${backend.size.max} are the most`);
       const mayStart = backend.failure === undefined && backend.startFailures === 0 && backend.nextStartAt <= now;
       if (mayStart) assert.ok(live >= backend.size.min, `${live} workers where ${backend.size.min} are the least`);
@@ -489,9 +490,8 @@ export class World implements Surroundings {
       );
     }
     for (const index of this.#grounds.keys()) {
-      const { failure, isRemoved, size, live, spec } = this.#scheduler.backend(index);
-      if (spec.startsWorkers && !isRemoved && failure === undefined)
-        assert.equal(live, size.min, "workers that idle for ever");
+      const { failure, isRemoved, size, live } = this.#scheduler.backend(index);
+      if (!isRemoved && failure === undefined) assert.equal(live, size.min, "workers that idle for ever");
     }
   }
 

@@ -97,7 +97,6 @@ function defined(env: Readonly<Record<string, string | undefined>>): Readonly<Re
 }
 
 const TRAITS: Traits = {
-  startsWorkers: true,
   canKill: true,
   sendsAhead: false,
   recalls: "never",
