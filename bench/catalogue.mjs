@@ -1,11 +1,16 @@
 // What is measured: each measurement, its settings, who takes part.
 import {
+  commands,
   ideal,
+  jestProcesses,
   loop,
   manyhands,
+  manyhandsNode,
   manyhandsProcesses,
+  manyhandsPython,
   movingThreads,
   plainThreads,
+  pythonPool,
   raw,
   tunedProcesses,
   tunedThreads,
@@ -24,6 +29,7 @@ export function catalogue({ isQuick, mixRounds }) {
   const noOp = (id, name, entrants, settings) => ({ id, file: "no-op", name, entrants, settings });
   const work = (id, name, entrants, settings) => ({ id, file: "work", name, entrants, settings });
   const values = (id, name, entrants, settings) => ({ id, file: "values", name, entrants, settings });
+  const programs = (id, name, entrants, settings) => ({ id, file: "programs", name, entrants, settings });
   const own = (id, name, settings, entrants = [manyhands]) => ({ id, file: "own", name, entrants, settings });
 
   return [
@@ -62,6 +68,12 @@ export function catalogue({ isQuick, mixRounds }) {
     },
     noOp("processes-at-once", "atOnce", [manyhandsProcesses, ...tunedProcesses], { count: tenth(100_000) }),
     noOp("processes-in-flight", "inFlight", [manyhandsProcesses, ...tunedProcesses], { depth: 64, ms }),
+    noOp("node-programs", "atOnce", [manyhandsNode, jestProcesses], { count: tenth(100_000) }),
+    programs("python-programs", "lazily", [manyhandsPython, pythonPool], {
+      count: tenth(50_000),
+      warmUp: tenth(20_000),
+    }),
+    programs("program-each", "trueEach", commands, { count: tenth(2_000) }),
     noOp("queued-memory", "queuedMemory", [manyhands, raw, ...plainThreads], { count: 100_000 }),
     ...[1, 10].flatMap((megabytes) => [
       values(`cloned-${megabytes}mb`, "clonedBytes", [manyhands, raw, ...plainThreads], {

@@ -1,7 +1,7 @@
 // Who takes part: a pool and its options, under the name the tables show. Where an option of a peer can make it faster,
 // the peer enters more than once, and the best entry of all counts.
 
-const notPeers = ["manyhands", "raw", "ideal", "loop"];
+const notPeers = ["manyhands", "raw", "ideal", "loop", "commands", "python-pool"];
 const entrant = (peer, options = {}, suffix = "") => ({
   name: peer + suffix,
   peer,
@@ -45,3 +45,14 @@ export const tunedProcesses = [
 ].map(({ name, peer, options }) => entrant(peer, { ...options, kind: "processes" }, name.slice(peer.length)));
 
 export const manyhandsProcesses = entrant("manyhands", { kind: "processes" });
+
+/** Who runs a program for each line of input. */
+export const commands = ["manyhands", "xargs", "parallel", "node"].map((way) => ({
+  ...entrant("commands", { way }),
+  name: way === "node" ? "plain Node" : way,
+}));
+
+export const manyhandsPython = entrant("manyhands", { kind: "python" });
+export const pythonPool = { ...entrant("python-pool"), name: "Pool.imap of Python" };
+export const manyhandsNode = entrant("manyhands", { kind: "node" });
+export const jestProcesses = entrant("jest-worker", { kind: "processes" });

@@ -52,6 +52,9 @@ Written by \`npm run bench\`. The figures are of one machine; the ratios say mor
   of the best peer takes no further part in that measurement.
 - "raw postMessage" is a message a task without any pool. "ideal" is each worker given its half of the work in one message;
   "loop" is the same work in the calling thread. Work of 100 µs is an integer loop, its length set once per run.
+- "Programs" are workers that speak the stdio protocol, beside jest-worker's processes, and beside Python's own
+  \`multiprocessing.Pool.imap\` with a chunk size of 1. "A program an item" is \`manyhands map -- true\`, from its start to its exit,
+  beside \`xargs -n 1 -P 2 true\` and \`parallel -j 2 true\`; "plain Node" does no more than \`spawn\`.
 - Every object that is sent is its own: the same object sent twice in one message is cloned once, and would flatter a
   pool that gathers messages.
 - Who took part: ${entrantsOf(results).join(", ")}.

@@ -36,6 +36,24 @@ export const rows = [
   row("map-chunked", "perSecond", "threads, map of 1,000,000; peers by hand, 1,000 a call", bestPeer, { atLeast: 1.5 }),
   row("processes-at-once", "perSecond", "processes, 100,000 no-op tasks at once", bestPeer, { atLeast: 8 }),
   row("processes-in-flight", "perSecond", "processes, no-op, 64 in flight", bestPeer, { atLeast: 3 }),
+  row(
+    "node-programs",
+    "perSecond",
+    "programs of Node as workers, 100,000 no-op tasks at once",
+    entrant("jest-worker"),
+    {
+      atLeast: 5,
+    },
+  ),
+  row(
+    "python-programs",
+    "perSecond",
+    "programs of Python as workers, 50,000 small tasks, lazily",
+    entrant("Pool.imap of Python"),
+    { atLeast: 3 },
+  ),
+  row("program-each", "wallMs", "a program an item, 2,000 runs of true, 2 at once", entrant("xargs"), { atMost: 2.5 }),
+  row("program-each", "wallMs", "… against GNU parallel", entrant("parallel"), { atMost: 0.5 }),
   row("queued-memory", "rssMb", "memory of the caller, 100,000 queued", bestPeer, { atMost: 1 }),
   row("threads-at-once", "peakMb", "… the most until all are done", bestPeer, { atMost: 1, isAside: true }),
   ...[1, 10].flatMap((mb) => [

@@ -1,8 +1,10 @@
 // The backend behind `manyhands map -- program`, by itself.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type Ended, type Program, programs, SLOT } from "../src/backends/command/programs/index.ts";
 import { Pool } from "../src/index.ts";
+import { scratch, witness } from "../src/testing/stage.ts";
 
 interface Tasks {
   run(program: Program): Ended;
@@ -96,5 +98,25 @@ describe("programs", { concurrency: 2 }, () => {
       assert.equal(await ended, how === "close" ? "done" : "ended");
       assert.throws(() => process.kill(pid, 0), /ESRCH/);
     }
+  });
+  it("leave no file behind when their launcher is killed", async (t) => {
+    const folder = scratch(t);
+    const before = process.env["TMPDIR"];
+    process.env["TMPDIR"] = folder;
+    t.after(() => {
+      if (before === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = before;
+    });
+    const pool = new Pool<Tasks>(programs({ size: 1 }));
+    const ran = witness(folder);
+    const task = pool.run("run", { argv: ["sh", "-c", `echo $PPID $$ >> ${ran.file}; sleep 60`] }, { retries: 0 });
+    const [line = ""] = await ran.until(1);
+    const [launcher = 0, program = 0] = line.split(" ").map(Number);
+    assert.ok(readdirSync(folder).some((name) => name.startsWith("manyhands-")));
+    process.kill(launcher, "SIGKILL");
+    await assert.rejects(task, { name: "WorkerLostError" });
+    assert.deepEqual(readdirSync(folder), ["witness"]);
+    process.kill(-program, "SIGKILL");
+    await pool.close();
   });
 });

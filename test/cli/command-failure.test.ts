@@ -233,6 +233,30 @@ describe("--timeout", { concurrency: 2 }, () => {
     ]);
     assert.deepEqual(lines, ["0 1", "0.1 1"]);
   });
+  it("keeps what the program wrote until it had ended, in its place", async () => {
+    const script = "n={}; trap 'echo bye $n' TERM; echo out $n; sleep $n";
+    const kept = await manyhands([...shell(script, "-q", "-k", "--timeout", "700ms"), ":::", "60", "0", "59"]);
+    assert.deepEqual([kept.status, kept.lines], [1, ["out 60", "bye 60", "out 0", "out 59", "bye 59"]], kept.stderr);
+    const killed = await manyhands([
+      ...shell("trap '' TERM; echo out {}; sleep {}; sleep {}", "-q", "--timeout", "500ms", "--tag"),
+      ":::",
+      "60",
+    ]);
+    assert.deepEqual([killed.status, killed.stdout], [1, "60\tout 60\n"]);
+    const record = await manyhands([...shell(script, "-q", "--out", "record", "--timeout", "500ms"), ":::", "60"]);
+    const { ok, value, error } = JSON.parse(record.stdout) as { ok: boolean; value: string; error: { code: string } };
+    assert.deepEqual([ok, value, error.code], [false, "out 60\nbye 60\n", "ERR_TASK_TIMEOUT"]);
+  });
+  it("keeps what the last try wrote", async () => {
+    const tries = path("counted");
+    const script = "printf x >> {}; cat {}; echo; sleep 60";
+    const { status, lines } = await manyhands([
+      ...shell(script, "-q", "--timeout", "400ms", "--retries", "1", "--retry-delay", "1ms"),
+      ":::",
+      tries,
+    ]);
+    assert.deepEqual([status, lines], [1, ["xx"]]);
+  });
   it("is tried again with --retries", async () => {
     const tries = path("slow-tries");
     const script = "printf x >> {}; [ $(wc -c < {}) = 2 ] || sleep 60; echo done";
@@ -253,7 +277,7 @@ describe("--timeout", { concurrency: 2 }, () => {
       "0.2",
       "0.2",
     ]);
-    assert.deepEqual([status, lines.length], [1, 4], stderr);
+    assert.deepEqual([status, lines.length], [1, 5], stderr);
     assert.match(stderr, /1 × ERR_TASK_TIMEOUT: .*400% of the median, \d+ ms {3}first: item 1: 60\n/);
   });
 });

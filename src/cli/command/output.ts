@@ -23,6 +23,11 @@ export function dropOutput(error: unknown): void {
   (Object(error) as { ended?: Ended }).ended?.stdout.close();
 }
 
+/** The same item, with the run that was told of after its end. */
+export function withRun(result: Result, ended: Ended | undefined): Result {
+  return { ...result, value: ended };
+}
+
 /**
  * The output as it is, whether the program succeeded or not; or a record that holds it as text.
  * @param tag begins each line; undefined for none

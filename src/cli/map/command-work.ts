@@ -1,13 +1,15 @@
 import { basename } from "node:path";
 import { type Argument, type Program, programs } from "../../backends/command/programs/index.ts";
-import { Pool } from "../../index.ts";
+import { Pool, TaskTimeoutError } from "../../index.ts";
 import { Joblog } from "../command/joblog.ts";
-import { dropOutput, formatOutput, tagOf } from "../command/output.ts";
+import { LateRuns } from "../command/late-runs.ts";
+import { dropOutput, formatOutput, tagOf, withRun } from "../command/output.ts";
 import type { Template } from "../command/template.ts";
 import { Complaint, messageOf } from "../complaint.ts";
 import type { Item } from "../input/item.ts";
 import type { Formatted, Result } from "../output/format.ts";
 import { countSlots } from "./hosts.ts";
+import { idOf } from "./pool-events.ts";
 import type { MapSettings } from "./settings.ts";
 import { firstWorker, type StartedPool } from "./start-pool.ts";
 import type { Work } from "./work.ts";
@@ -23,6 +25,7 @@ export class CommandWork implements Work {
   readonly #settings: MapSettings;
   readonly #joblog: Joblog | undefined;
   readonly #hosts = new WorkerHosts();
+  readonly #late = new LateRuns();
 
   constructor(template: Template, settings: MapSettings) {
     const { joblogFile } = settings;
@@ -36,7 +39,8 @@ export class CommandWork implements Work {
     const { workers } = this.#settings;
     const { size, environment: env, hosts, ssh } = workers;
     const where = hosts.length === 0 ? { size } : { hosts: await countSlots(workers, signal, say) };
-    const pool = new Pool(programs({ ...where, env, ...(ssh === undefined ? {} : { ssh }) }), {
+    const onAborted = this.#late.told;
+    const pool = new Pool(programs({ ...where, env, onAborted, ...(ssh === undefined ? {} : { ssh }) }), {
       abortGraceMs: ABORT_GRACE_MS,
     });
     this.#hosts.watch(pool);
@@ -53,7 +57,13 @@ export class CommandWork implements Work {
     return { argv: this.#template.expand(item) };
   }
 
-  format(item: Item, result: Result): Formatted | undefined {
+  /** Of a program that took too long, what it wrote until it had ended. */
+  format(item: Item, result: Result): Formatted | undefined | Promise<Formatted | undefined> {
+    if (result.index === undefined || !(result.error instanceof TaskTimeoutError)) return this.#format(item, result);
+    return this.#late.of(idOf(result.index)).then((ended) => this.#format(item, withRun(result, ended)));
+  }
+
+  #format(item: Item, result: Result): Formatted | undefined {
     const { isTagged, outputFormat } = this.#settings;
     const host = this.#hosts.of(result.workerId);
     return formatOutput(outputFormat, item, result, isTagged ? this.tagOf(item) : undefined, host);

@@ -10,7 +10,7 @@ export interface OutcomesPlan {
   readonly feed: Feed;
   readonly tally: Tally;
   /** What is written for an item. Throws where its value has no form. */
-  format(item: Item, result: Result): Formatted | undefined;
+  format(item: Item, result: Result): Formatted | undefined | Promise<Formatted | undefined>;
   /** An item that went to the pool has its end. */
   onSettled(item: Item, result: Result): void;
   /** Whether an item ended with this error only because the run did: it neither succeeded nor failed. */

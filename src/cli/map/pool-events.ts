@@ -19,6 +19,11 @@ export interface EventsListener {
 /** A new pool counts from here, and the items of a map have consecutive ids in the order of the inputs. */
 const FIRST_ID = 1;
 
+/** The id of the task for the `index`-th item of the map. */
+export function idOf(index: number): TaskId {
+  return FIRST_ID + index;
+}
+
 /** @returns what stops it, after showing the rest */
 export function passOnEvents(pool: Pool, isVerbose: boolean, listener: EventsListener): () => void {
   const prints = new Prints((lines) => listener.print(lines));

@@ -7,7 +7,8 @@ import type { MapSettings } from "./settings.ts";
 
 /** What is to be written for one item. */
 export interface Written {
-  readonly text: Formatted | undefined;
+  /** A promise where that is not there yet; it does not reject. */
+  readonly text: Formatted | undefined | Promise<Formatted | undefined>;
   /** Its input goes to the file of failed inputs. */
   readonly isForAgain: boolean;
 }
@@ -49,6 +50,8 @@ export class Results {
 
   /** An item that went through the pool; in order, these come in order. A promise where there is no room for more now. */
   add(item: Item, written: Written): Promise<void> | undefined {
+    if (written.text instanceof Promise)
+      return written.text.then((text) => this.add(item, { text, isForAgain: written.isForAgain }));
     const added = this.#write(item, written);
     this.#taken++;
     return this.#flush(this.#taken) ?? added;
@@ -86,7 +89,7 @@ export class Results {
   }
 
   #write(item: Item, { text, isForAgain }: Written): Promise<void> | undefined {
-    const written = text === undefined ? undefined : this.#writeOutput(text);
+    const written = text === undefined || text instanceof Promise ? undefined : this.#writeOutput(text);
     return (isForAgain ? this.#writeAgain(item) : undefined) ?? written;
   }
 

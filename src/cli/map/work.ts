@@ -11,8 +11,8 @@ export interface Work {
   start(signal: AbortSignal, say: (text: string) => void): Promise<StartedPool>;
   /** What a worker is given for the item. Throws a BadInputError where it cannot be given it. */
   inputOf(item: Item): unknown;
-  /** What is written for an item; undefined where nothing is. Throws where its value has no form. */
-  format(item: Item, result: Result): Formatted | undefined;
+  /** What is written for an item, or will be; undefined where nothing is. Throws where its value has no form. */
+  format(item: Item, result: Result): Formatted | undefined | Promise<Formatted | undefined>;
   /** What begins the lines that an item's run prints, where that is asked for. */
   tagOf(item: Item): string;
   /** What would run, a line or more. */

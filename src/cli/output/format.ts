@@ -9,6 +9,8 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** How one item ended. */
 export interface Result {
+  /** Its place among those that went to the pool, from 0; undefined where it did not. */
+  readonly index?: number;
   readonly ok: boolean;
   readonly value?: unknown;
   readonly error?: unknown;

@@ -1,6 +1,6 @@
 // What a program writes goes to a file of its own: nothing of it passes through a process of ours while the program runs, and memory
 // stays bounded however much it is. A file costs a program's start nothing that can be measured; a pipe nearly doubles it.
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Written } from "./messages.ts";
@@ -19,7 +19,7 @@ export class Capture {
   /** An empty file, open for appending and reading. */
   constructor() {
     folder ??= tmpdir();
-    this.#file = join(folder, `manyhands-${process.pid}-${process.hrtime.bigint()}-${count++}`);
+    this.#file = join(folder, `${prefixOf(process.pid)}${process.hrtime.bigint()}-${count++}`);
     // It must be new: in a folder for everybody another's file, or a link to one, could wait there.
     this.fd = openSync(this.#file, "ax+", 0o600);
   }
@@ -41,4 +41,15 @@ export class Capture {
     closeSync(this.fd);
     unlinkSync(this.#file);
   }
+}
+
+/** Removes what a launcher has left that was killed. What still runs goes on writing to files without a name. */
+export function removeCaptures(pid: number): void {
+  const temporary = tmpdir();
+  for (const name of readdirSync(temporary))
+    if (name.startsWith(prefixOf(pid))) rmSync(join(temporary, name), { force: true });
+}
+
+function prefixOf(pid: number): string {
+  return `manyhands-${pid}-`;
 }

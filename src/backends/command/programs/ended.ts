@@ -31,7 +31,7 @@ export function endedOf(
   /** It was ssh that failed: what became of the program is not known. */
   readonly isCutOff: boolean;
 } {
-  const [, slot, exitCode, signal, startedAt, runMs, out, err] = reply;
+  const [, slot, , exitCode, signal, startedAt, runMs, out, err] = reply;
   const stderr = new Output(err);
   const isCutOff = host !== undefined && exitCode === 255 && !stderr.dropEnd(OWN_255);
   const lastWords = stderr.size === 0 ? "" : stderr.tail(LAST_WORDS).toString().trimEnd();

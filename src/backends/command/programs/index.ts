@@ -1,12 +1,13 @@
 // Runs programs, one a task, here or on other machines. Internal: the command line's `map -- command`.
 import { availableParallelism, hostname } from "node:os";
 import { ConfigError } from "../../../protocol/errors.ts";
-import { HELLO, PROTOCOL_VERSION, type WorkerRequest } from "../../../protocol/messages.ts";
-import { environment, positiveWholeNumber, type Rule, readOptions } from "../../../protocol/options.ts";
+import { HELLO, PROTOCOL_VERSION, type TaskId, type WorkerRequest } from "../../../protocol/messages.ts";
+import { environment, func, positiveWholeNumber, type Rule, readOptions } from "../../../protocol/options.ts";
 import type { Backend, BackendHost, Plan, Traits, WorkerFacts, WorkerLoss } from "../../backend.ts";
 import { Lineup, messageOf, type Place, type PlaceSettings } from "../../lineup.ts";
 import { planOf } from "../../module-options.ts";
 import { findProgram } from "../find-program.ts";
+import type { Ended } from "./ended.ts";
 import type { Face } from "./face.ts";
 import { Launcher } from "./launcher.ts";
 import { type OneShotOptions, oneShot } from "./one-shot.ts";
@@ -36,6 +37,11 @@ export interface ProgramsOptions {
   readonly hosts?: readonly ProgramsHost[];
   /** The command of ssh and its options. */
   readonly ssh?: readonly string[];
+  /**
+   * Told once of each program that was cancelled or took too long, when it has ended: whoever takes what it wrote closes that. Undefined
+   * where that is not known. Default: it is dropped.
+   */
+  readonly onAborted?: (id: TaskId, ended: Ended | undefined) => void;
 }
 
 /**
@@ -50,6 +56,7 @@ export function programs(options?: ProgramsOptions): Backend {
     env: environment,
     hosts: list as Rule<readonly ProgramsHost[]>,
     ssh: list as Rule<readonly string[]>,
+    onAborted: func as Rule<NonNullable<ProgramsOptions["onAborted"]>>,
   });
   const hosts = given.hosts ?? [{ host: undefined, slots: given.size ?? availableParallelism() }];
   // A copy: reading process.env is slow.
@@ -79,7 +86,7 @@ export function programs(options?: ProgramsOptions): Backend {
     size,
   );
   const far = { ssh: given.ssh, cwd: process.cwd(), env: defined(given.env ?? {}) };
-  return new ProgramsBackend({ plan, places, env, face: PLAIN, far });
+  return new ProgramsBackend({ plan, places, env, face: PLAIN, far, onAborted: given.onAborted ?? drop });
 }
 
 /** An input is a program, its value how that ended. */
@@ -96,10 +103,13 @@ function defined(env: Readonly<Record<string, string | undefined>>): Readonly<Re
   return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
+/** A launcher starts some thousand programs a second and waits at each; a second one goes on meanwhile. */
+const MOST_LAUNCHERS = 4;
+
 const TRAITS: Traits = {
   canKill: true,
-  sendsAhead: false,
-  recalls: "never",
+  sendsAhead: true,
+  recalls: "on request",
   copiesEach: true,
   sharesMemory: false,
   transfers: false,
@@ -117,6 +127,7 @@ interface ProgramsSettings {
   readonly face: Face;
   /** Where the places are hosts by their name, how those are reached; undefined where all are here. */
   readonly far: FarSettings | undefined;
+  readonly onAborted: (id: TaskId, ended: Ended | undefined) => void;
 }
 
 type FarSettings = Omit<FarSide, "host">;
@@ -128,7 +139,11 @@ export function oneShotPrograms(
   env: Readonly<Record<string, string | undefined>>,
   options: OneShotOptions,
 ): Backend {
-  return new ProgramsBackend({ plan, places, env, face: oneShot(options), far: undefined });
+  return new ProgramsBackend({ plan, places, env, face: oneShot(options), far: undefined, onAborted: drop });
+}
+
+function drop(_id: TaskId, ended: Ended | undefined): void {
+  ended?.stdout.close();
 }
 
 /** A worker as the pool knows it, in whichever slot it is at present. */
@@ -147,16 +162,24 @@ class ProgramsBackend implements Backend {
   readonly #far: FarSettings | undefined;
   readonly #hands = new Map<number, Hand>();
   readonly #paths = new WeakMap<Place, Map<string, string>>();
-  readonly #face: Face;
-  #surroundings: Surroundings | undefined;
+  readonly #surroundings: Surroundings;
+  readonly #launchers: (Launcher | undefined)[];
   #host: BackendHost | undefined;
 
-  constructor({ plan, places, env, face, far }: ProgramsSettings) {
+  constructor({ plan, places, env, face, far, onAborted }: ProgramsSettings) {
     this.plan = plan;
     this.subject = places[0]!.argv.join(" ") || "programs";
     this.traits = { ...TRAITS, capturesOutput: face.tellsStderr };
     this.#env = env;
-    this.#face = face;
+    this.#launchers = new Array<undefined>(Math.min(plan.size.max, availableParallelism(), MOST_LAUNCHERS)).fill(
+      undefined,
+    );
+    this.#surroundings = {
+      launcherOf: (slot) => this.#launcherOf(slot),
+      locate: (program, place) => this.#locate(program, place),
+      face,
+      onAborted,
+    };
     this.#lineup = new Lineup(places, undefined);
     this.#far = far;
   }
@@ -178,8 +201,9 @@ class ProgramsBackend implements Backend {
     this.#hands.get(worker)?.slot.receive(request);
   }
 
-  recall(): readonly number[] {
-    return [];
+  recall(worker: number, tickets: readonly number[]): readonly number[] | undefined {
+    const hand = this.#hands.get(worker);
+    return hand === undefined ? [] : hand.slot.recall(tickets);
   }
 
   recallItems(): number {
@@ -200,7 +224,7 @@ class ProgramsBackend implements Backend {
 
   async close(): Promise<void> {
     this.#host = undefined;
-    await this.#surroundings?.launcher.close();
+    await Promise.all(this.#launchers.map(async (launcher) => launcher?.close()));
   }
 
   /** Looked for once, as shells do: the system tries every folder of PATH, at each start. */
@@ -216,15 +240,14 @@ class ProgramsBackend implements Backend {
     return path;
   }
 
-  #surround(): Surroundings {
-    if (this.#surroundings === undefined || this.#surroundings.launcher.isGone) {
-      this.#surroundings = {
-        launcher: new Launcher(this.#env),
-        locate: (program, place) => this.#locate(program, place),
-        face: this.#face,
-      };
+  #launcherOf(slot: number): Launcher {
+    const at = slot % this.#launchers.length;
+    let launcher = this.#launchers[at];
+    if (launcher === undefined || launcher.isGone) {
+      launcher = new Launcher(this.#env);
+      this.#launchers[at] = launcher;
     }
-    return this.#surroundings;
+    return launcher;
   }
 
   #slotAt(place: Place, worker: number): Slot {
@@ -233,13 +256,14 @@ class ProgramsBackend implements Backend {
       up: () => this.#host?.reply(worker, [[], [], [], [[HELLO, PROTOCOL_VERSION, ["run"], 0]]]),
       unreachable: (cause, isForGood) => this.#unreachable(worker, cause, isForGood),
       reply: (reply) => this.#host?.reply(worker, reply),
+      recalled: (asked, got) => this.#host?.recalled(worker, asked, got),
       down: (loss) => {
         this.#lineup.left(place);
         this.#down(worker, loss);
       },
     };
     const farSide = host === undefined ? undefined : { host, ...this.#far! };
-    return new Slot(this.#freeNumber(), place, farSide, this.#surround(), listener);
+    return new Slot(this.#freeNumber(), place, farSide, this.#surroundings, listener);
   }
 
   #freeNumber(): number {

@@ -3,23 +3,25 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { LineReader } from "../../../protocol/lines.ts";
 import { neighbour } from "../../module-options.ts";
-import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV, type RunMessage } from "./messages.ts";
+import { removeCaptures } from "./capture.ts";
+import { type LauncherReply, type LauncherRequest, PROGRAMS_ENV } from "./messages.ts";
 
 /** Little memory and no other threads: a start costs the more the more there is to copy, and what starts needs the processors. */
 const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=0", "--no-opt"];
 
-export interface RunListener {
-  /** Once, unless the launcher is lost. */
-  ended(reply: LauncherReply): void;
+export interface SlotListener {
+  reply(reply: LauncherReply): void;
   /** The launcher is gone, and what ran with it. */
   lost(cause: unknown): void;
 }
 
 export class Launcher {
   readonly #process: ChildProcess;
-  readonly #listeners = new Map<number, RunListener>();
+  readonly #listeners = new Map<number, SlotListener>();
+  #requests = "";
   readonly #gone: Promise<void>;
   #isGone = false;
+  #isClosing = false;
 
   /** @param env the environment of the programs */
   constructor(env: Readonly<Record<string, string | undefined>>) {
@@ -51,34 +53,43 @@ export class Launcher {
     return this.#isGone;
   }
 
-  run(request: RunMessage, listener: RunListener): void {
-    this.#listeners.set(request[1], listener);
-    this.#send(request);
+  /** From now on the listener hears what becomes of the slot's programs. */
+  open(slot: number, listener: SlotListener): void {
+    this.#listeners.set(slot, listener);
   }
 
-  signal(slot: number, signal: "SIGTERM" | "SIGKILL"): void {
-    this.#send(["signal", slot, signal]);
+  /** The slot is empty, and its number free. */
+  leave(slot: number): void {
+    this.#listeners.delete(slot);
+  }
+
+  /** Leaves with others of this turn. */
+  send(request: LauncherRequest): void {
+    if (this.#requests === "") {
+      queueMicrotask(() => {
+        this.#process.stdin?.write(this.#requests);
+        this.#requests = "";
+      });
+    }
+    this.#requests += `${JSON.stringify(request)}\n`;
   }
 
   /** Ends it; resolves when it is gone. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#process.stdin?.end();
     if (!this.#isGone) this.#process.ref();
     await this.#gone;
   }
 
-  #send(request: LauncherRequest): void {
-    this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
-  }
-
   #receive(reply: LauncherReply): void {
-    const listener = this.#listeners.get(reply[1]);
-    this.#listeners.delete(reply[1]);
-    listener?.ended(reply);
+    this.#listeners.get(reply[1])?.reply(reply);
   }
 
   #lost(cause: unknown): void {
     this.#isGone = true;
+    const { pid } = this.#process;
+    if (pid !== undefined && !this.#isClosing) removeCaptures(pid);
     const listeners = [...this.#listeners.values()];
     this.#listeners.clear();
     for (const listener of listeners) listener.lost(cause);

@@ -3,6 +3,8 @@
 export type RunMessage = readonly [
   kind: "run",
   slot: number,
+  /** Names this run among those of its slot. */
+  id: number,
   /** Where the program is, or its name. */
   file: string,
   /** As it was called, and what it is given. */
@@ -18,10 +20,17 @@ export type RunMessage = readonly [
 /** The program is ssh, and its standard input a pipe: a line asks the far program to end, and the end of the pipe kills it. */
 export const ORDERS = 1;
 
+/** A slot runs one program after the other, in the order in which they came. */
 export type LauncherRequest =
   | RunMessage
-  /** To the group of what the slot runs. */
-  | readonly [kind: "signal", slot: number, signal: "SIGTERM" | "SIGKILL"];
+  /** To the group of what runs by that name; what waits by that name is not started, and fails with `ABORTED`. */
+  | readonly [kind: "signal", slot: number, id: number, signal: "SIGTERM" | "SIGKILL"]
+  /** Those of them that wait are not started. */
+  | readonly [kind: "recall", slot: number, ids: readonly number[]]
+  /** Kills what runs, and forgets what waits. */
+  | readonly [kind: "clear", slot: number];
+
+export const ABORTED = "ABORTED";
 
 /** What a program wrote on a stream: 0 for nothing, base64 for a little, or a file for whoever gets this to remove. */
 export type Written = 0 | string | { readonly file: string; readonly size: number };
@@ -30,6 +39,7 @@ export type LauncherReply =
   | readonly [
       kind: "ended",
       slot: number,
+      id: number,
       exitCode: number | null,
       signal: string | null,
       /** In milliseconds since 1970. */
@@ -38,7 +48,13 @@ export type LauncherReply =
       stdout: Written,
       stderr: Written,
     ]
-  | readonly [kind: "failed", slot: number, code: string, message: string];
+  | readonly [kind: "failed", slot: number, id: number, code: string, message: string]
+  | readonly [kind: "recalled", slot: number, asked: readonly number[], got: readonly number[]]
+  /** The slot is empty, after a `clear`. */
+  | readonly [kind: "cleared", slot: number];
+
+/** How a run ended, or why it never began. */
+export type RunEnd = LauncherReply & { readonly 0: "ended" | "failed" };
 
 /** The environment of the launcher, in which it finds that of the programs, as JSON. */
 export const PROGRAMS_ENV = "MANYHANDS_PROGRAMS_ENV";

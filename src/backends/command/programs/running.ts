@@ -3,10 +3,11 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { writeSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Capture } from "./capture.ts";
-import { type LauncherReply, ORDERS } from "./messages.ts";
+import { ORDERS, type RunEnd } from "./messages.ts";
 
 export interface Start {
   readonly slot: number;
+  readonly id: number;
   /** Where the program is; or its name, to be looked for. */
   readonly file: string;
   /** The program as it was called, and what it is given. */
@@ -19,19 +20,22 @@ export interface Start {
 }
 
 export class Running {
-  readonly #slot: number;
+  readonly #start: Pick<Start, "slot" | "id">;
   readonly #pid: number | undefined;
   readonly #captures: Capture[] = [];
-  readonly #onEnd: (reply: LauncherReply) => void;
-  readonly #startedAt = Date.now();
-  readonly #startedMs = performance.now();
+  readonly #onEnd: (tell: () => RunEnd) => void;
+  readonly #startedAt: number;
+  readonly #startedMs: number;
   /** Where a far program is told to end. */
   #orders: Writable | undefined;
   #isToEnd = false;
 
-  /** @throws what the system says where it cannot be started, and that is known at once */
-  constructor(start: Start, onEnd: (reply: LauncherReply) => void) {
-    this.#slot = start.slot;
+  /**
+   * @param onEnd told when it has ended, with what tells how and collects what it wrote: to be called once
+   * @throws what the system says where it cannot be started, and that is known at once
+   */
+  constructor(start: Start, onEnd: (tell: () => RunEnd) => void) {
+    this.#start = start;
     this.#onEnd = onEnd;
     const { stdin } = start;
     const content = typeof stdin === "string" ? fileOf(stdin) : undefined;
@@ -39,6 +43,9 @@ export class Running {
       for (let stream = 0; stream < 2; stream++) this.#captures.push(new Capture());
       const input = stdin === ORDERS ? "pipe" : (content?.fd ?? "ignore");
       const child = launch(start, [input, ...this.#captures.map(({ fd }) => fd)]);
+      // Until here this process was copied; now the program runs.
+      this.#startedAt = Date.now();
+      this.#startedMs = performance.now();
       this.#pid = child.pid;
       this.#orders = child.stdin ?? undefined;
       // That it is gone is told by its exit.
@@ -76,21 +83,24 @@ export class Running {
   #exited(code: number | null, signal: string | null): void {
     if (this.#isToEnd) this.signal("SIGKILL");
     const runMs = performance.now() - this.#startedMs;
-    const [stdout, stderr] = this.#captures.splice(0) as [Capture, Capture];
-    this.#onEnd(["ended", this.#slot, code, signal, this.#startedAt, runMs, stdout.take(), stderr.take()]);
+    this.#onEnd(() => {
+      const [stdout, stderr] = this.#captures.splice(0) as [Capture, Capture];
+      const { slot, id } = this.#start;
+      return ["ended", slot, id, code, signal, this.#startedAt, runMs, stdout.take(), stderr.take()];
+    });
   }
 
   #failed(error: NodeJS.ErrnoException): void {
     // A signal that could not be sent is told in the same way.
     if (this.#pid !== undefined) return;
     this.drop();
-    this.#onEnd(failure(this.#slot, error));
+    this.#onEnd(() => failure(this.#start, error));
   }
 }
 
-export function failure(slot: number, error: unknown): LauncherReply {
+export function failure({ slot, id }: Pick<Start, "slot" | "id">, error: unknown): RunEnd {
   const { code, message } = error as NodeJS.ErrnoException;
-  return ["failed", slot, code ?? "ERR_PROGRAM", message];
+  return ["failed", slot, id, code ?? "ERR_PROGRAM", message];
 }
 
 function launch({ file, words, env, cwd }: Start, stdio: StdioOptions): ChildProcess {
