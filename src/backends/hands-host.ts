@@ -7,6 +7,7 @@ import {
   type ErrorRecord,
   FAILED,
   NOT_SERIALIZABLE,
+  OUTPUT,
   REFUSED,
   RUN,
   type WorkerReply,
@@ -41,6 +42,8 @@ export interface HandsHostSettings {
   readonly hands: number;
   /** Sends a body to a pool, once and in order. */
   readonly send: (session: string, body: Uint8Array) => void;
+  /** Told what workers print, beside their pool. */
+  readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }
 
 /** The host in numbers, since it began. */
@@ -263,6 +266,7 @@ export class HandsHost {
         this.#failed++;
         this.#runMs += event[2] / 1_000;
       } else if (event[0] === DEFERRED || event[0] === REFUSED) waiting.delete(event[1]);
+      else if (event[0] === OUTPUT) this.#settings.onOutput?.(event[2] === 1 ? "stdout" : "stderr", event[3]);
     }
   }
 

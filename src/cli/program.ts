@@ -1,6 +1,8 @@
 // Arguments, and what is said when they are wrong. What each command does is in commands/.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addClusterCommand } from "./commands/cluster.ts";
+import { addKeysCommand } from "./commands/keys.ts";
 import { addLaterCommands } from "./commands/later.ts";
 import { addMapCommand, type SplitWords, splitMapArguments } from "./commands/map.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
@@ -34,7 +36,7 @@ export async function runProgram(
 function makeProgram(split: SplitWords, onStatus: (code: number) => void): Command {
   const program = new Command("manyhands")
     .description(
-      "Runs a function, or a program, over many inputs on many hands: worker threads, child processes, or this thread.",
+      "Runs a function, or a program, over many inputs on many hands: worker threads, child processes, other machines.",
     )
     .version(readVersion(), "--version", "show the version")
     .helpOption("-h, --help", "show this help")
@@ -46,7 +48,9 @@ function makeProgram(split: SplitWords, onStatus: (code: number) => void): Comma
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   addMapCommand(program, split, onStatus);
-  addWorkerCommand(program);
+  addWorkerCommand(program, onStatus);
+  addClusterCommand(program, onStatus);
+  addKeysCommand(program);
   addLaterCommands(program);
   return program;
 }

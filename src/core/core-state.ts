@@ -48,6 +48,8 @@ export class CoreState {
   commands: Command[] = [];
   isPaused = false;
   isClosing = false;
+  /** Until when a closing pool waits for hosts that may come; infinity where it does not, or not any more. */
+  guestsUntil: number = Number.POSITIVE_INFINITY;
   /** Told of each task that begins, at once: a command would come after the answer of a short one. */
   onStarted: ((slot: number, worker: number) => void) | undefined;
   readonly #workerAlarms: IndexedHeap = new IndexedHeap();
@@ -93,6 +95,7 @@ export class CoreState {
       this.deadlines.peekKey(),
       this.startAlarms.peekKey(),
       this.#workerAlarms.peekKey(),
+      this.guestsUntil,
     );
   }
 }

@@ -57,6 +57,8 @@ export class Scheduler {
   readonly #core: CoreState;
   readonly #fleet: Fleet;
   #seq = 0;
+  /** The pool is closing, and has waited for hosts that may come for as long as it does. */
+  #isPastWaiting = false;
   /** Tasks that are not settled. */
   #live = 0;
   #running = 0;
@@ -182,8 +184,7 @@ export class Scheduler {
   /** Whether some backend has, or may come to have, a worker for the series. */
   canServe(series: number): boolean {
     for (const backend of this.#core.backends) {
-      // Nobody waits for guests while the house is closing.
-      const mayCome = !backend.spec.roomVaries || backend.size.max > 0 || backend.live > 0 || !this.#core.isClosing;
+      const mayCome = !backend.spec.roomVaries || backend.size.max > 0 || backend.live > 0 || !this.#isPastWaiting;
       if (mayCome && backend.canServe && backend.serves.has(series)) return true;
     }
     for (const worker of this.#core.workers) {
@@ -566,7 +567,11 @@ export class Scheduler {
   }
 
   /** What nobody can run from now on is settled; when nothing is left the workers are stopped. */
-  close(): void {
+  close(now: number): void {
+    const isFirst = !this.#core.isClosing;
+    if (isFirst && this.#core.backends.some(({ spec }) => spec.roomVaries)) {
+      this.#core.guestsUntil = now + this.#core.options.graceMs;
+    }
     this.#core.isClosing = true;
     this.#core.isPaused = false;
   }
@@ -603,6 +608,10 @@ export class Scheduler {
   }
 
   #wind(now: number): void {
+    if (now >= this.#core.guestsUntil) {
+      this.#isPastWaiting = true;
+      this.#core.guestsUntil = Number.POSITIVE_INFINITY;
+    }
     this.#settleUnserved();
     if (this.#live > 0) {
       this.#fleet.plan(now);

@@ -309,7 +309,7 @@ export class Engine {
   }
 
   close(): void {
-    this.#scheduler.close();
+    this.#scheduler.close(performance.now());
     this.#pulse.flush();
   }
 

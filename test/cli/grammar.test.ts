@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Complaint } from "../../src/cli/complaint.ts";
+import { parseClusterUrl } from "../../src/cli/grammar/cluster-url.ts";
 import { parseCount } from "../../src/cli/grammar/count.ts";
 import { parseDuration } from "../../src/cli/grammar/duration.ts";
 import { parseEnvironment } from "../../src/cli/grammar/environment.ts";
@@ -156,4 +157,23 @@ describe("the words of a command", () => {
   for (const [text, words] of Object.entries(read)) it(text, () => assert.deepEqual(parseWords("--ssh", text), words));
   for (const text of ["", " ", "'a", 'a "b', "a\\"])
     it(`refuse "${text}"`, () => refuses(() => parseWords("--ssh", text), text));
+});
+
+describe("a cluster's address", () => {
+  it("is job servers, or a port", () => {
+    assert.deepEqual(parseClusterUrl("gearman://one:4730,two"), {
+      engine: "gearman",
+      text: "gearman://one:4730,two",
+      servers: "gearman://one:4730,two",
+    });
+    assert.deepEqual(parseClusterUrl("zmq+tcp://one:5555"), {
+      engine: "zeromq",
+      text: "zmq+tcp://one:5555",
+      address: "tcp://one:5555",
+    });
+    assert.equal((parseClusterUrl("zmq+ipc:///tmp/pool") as { address: string }).address, "ipc:///tmp/pool");
+  });
+  for (const text of ["", "one", "tcp://one:5555", "zmq+udp://one:1", "gearman://", "zmq+tcp://one two"]) {
+    it(`is not "${text}"`, () => refuses(() => parseClusterUrl(text), text));
+  }
 });

@@ -22,6 +22,10 @@ class Heard {
     backend.open({
       reply: (_worker, reply) => this.#reply(reply),
       recalled: (_worker, asked, got) => void this.recalled.push([asked, got]),
+      seen: () => assert.fail("nothing is seen before it is sent"),
+      grew: () => assert.fail("its room does not vary"),
+      retire: () => assert.fail("its room does not vary"),
+      unavailable: () => assert.fail("it is there"),
       itemsRecalled: () => assert.fail("there are no chunks"),
       workerDown: (_worker, loss) => {
         assert.equal(this.loss, undefined, "said once");

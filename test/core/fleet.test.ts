@@ -482,7 +482,7 @@ describe("a backend whose room varies", () => {
     driver.flush();
     driver.upAll();
     driver.send();
-    driver.scheduler.close();
+    driver.scheduler.close(driver.now);
     driver.flush();
     driver.down(1);
     assert.deepEqual(driver.starts(), [2]);
@@ -503,17 +503,6 @@ describe("a backend whose room varies", () => {
     driver.upAll();
     const next = driver.send();
     assert.equal(driver.workerOf(next), 1);
-  });
-
-  it("settles what waits at a close where there is no room", () => {
-    const driver = new Driver([cluster]);
-    const slot = driver.send();
-    driver.scheduler.close();
-    driver.flush();
-    assert.deepEqual(
-      driver.of("settle").map(({ slot: settled, reason }) => [settled, reason]),
-      [[slot, "closed"]],
-    );
   });
 
   it("starts nothing for room that has gone again", () => {

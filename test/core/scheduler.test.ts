@@ -658,7 +658,7 @@ describe("closing", () => {
     const driver = Driver.up([{ size: exactly(2) }]);
     const slots = [driver.add(), driver.add(), driver.add()];
     driver.flush();
-    driver.scheduler.close();
+    driver.scheduler.close(driver.now);
     driver.flush();
     assert.deepEqual(driver.of("stop"), []);
     for (const slot of slots) driver.complete(slot);
@@ -672,7 +672,7 @@ describe("closing", () => {
     const driver = Driver.up();
     driver.scheduler.pause();
     const slot = driver.send();
-    driver.scheduler.close();
+    driver.scheduler.close(driver.now);
     driver.flush();
     assert.deepEqual(driver.sent(), [slot]);
   });
@@ -680,7 +680,7 @@ describe("closing", () => {
   it("settles what nobody can run: an unserved series, a fleet of none", () => {
     const driver = Driver.up([{ size: exactly(0) }]);
     const slots = [driver.add(), driver.add({ series: 3 })];
-    driver.scheduler.close();
+    driver.scheduler.close(driver.now);
     driver.flush();
     assert.deepEqual(
       driver.of("settle").map(({ slot, reason }) => [slot, reason]),
@@ -692,7 +692,7 @@ describe("closing", () => {
     const driver = Driver.up();
     const slot = driver.send({ retries: 1, retryDelayMs: 500 });
     driver.fail(slot);
-    driver.scheduler.close();
+    driver.scheduler.close(driver.now);
     driver.flush();
     assert.deepEqual(driver.of("stop"), []);
     driver.pass(500);
@@ -701,11 +701,13 @@ describe("closing", () => {
     assert.equal(driver.of("stop").length, 1);
   });
 
-  it("waits for no guests: hosts that may come, and have not", () => {
+  it("waits for hosts that may come, and no longer than its grace", () => {
     const driver = new Driver([{ roomVaries: true, size: exactly(0) }]);
     const slot = driver.send();
-    driver.scheduler.close();
-    driver.flush();
+    driver.scheduler.close(driver.now);
+    driver.pass(4_999);
+    assert.deepEqual(driver.of("settle"), []);
+    driver.pass(1);
     assert.deepEqual(
       driver.of("settle").map(({ slot: settled, reason }) => [settled, reason]),
       [[slot, "closed"]],

@@ -17,7 +17,6 @@ export const LATER_FLAGS: readonly Later[] = [
   { flags: "--resume", reason: NO_JOURNAL },
   { flags: "--retry-failed", reason: `${NO_JOURNAL}; use --failed FILE, and feed that file again` },
   { flags: "--key <POINTER>", reason: NO_JOURNAL },
-  { flags: "--connect <URL>", reason: "this version joins no cluster; use -S for machines that ssh reaches" },
   { flags: "--dashboard [ADDRESS]", reason: "this version has no dashboard; use --progress" },
   { flags: "--load <N>", reason: NO_GUARDS },
   { flags: "--memfree <SIZE>", reason: NO_GUARDS },
@@ -29,7 +28,6 @@ export const LATER_FLAGS: readonly Later[] = [
 ];
 
 export const LATER_COMMANDS: readonly string[] = [
-  "cluster",
   "status",
   "log",
   "ctl",
@@ -57,7 +55,9 @@ export function addLaterCommands(program: Command): void {
       .allowUnknownOption()
       .helpOption(false)
       .action(() => {
-        throw wrongUsage(`Cannot run "manyhands ${name}" yet: this version has "manyhands map" and "manyhands worker"`);
+        throw wrongUsage(
+          `Cannot run "manyhands ${name}" yet: this version has "manyhands map", "worker", "cluster" and "keys"`,
+        );
       });
   }
 }

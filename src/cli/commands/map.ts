@@ -1,6 +1,7 @@
 // The flags of `manyhands map`. What they mean is in map/settings.ts, what happens in map/run.ts.
 import { isatty } from "node:tty";
 import { type Command, Option } from "commander";
+import { clusterOptions } from "../cluster/flags.ts";
 import { wrongUsage } from "../complaint.ts";
 import { describeExitCodes, EXIT_CODES } from "../exit-codes.ts";
 import { INPUT_FORMATS } from "../input/index.ts";
@@ -39,6 +40,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       "--remote-command <COMMAND>",
       "what manyhands is called on the hosts, for a task module (default: manyhands)",
     ),
+    ...clusterOptions(),
     new Option("--window <N>", "read at most N items ahead of what is written"),
   ],
   "Failure:": [
@@ -97,6 +99,7 @@ Examples:
   find . -name '*.ts' -print0 | manyhands map -0 ./stats.mjs#analyse --failed failed.txt
   manyhands map ./sum.mjs -k ::: 1 2 3
   manyhands map -S :,4/one,8/user@two -- ./simulate {} ::: *.conf
+  manyhands map ./resize.mjs --connect zmq+tcp://127.0.0.1:5555 photos.ndjson
   manyhands map ./fetch.mjs --in lines urls.txt -j 64 --retries 3 --timeout 30s --halt soon,fail=10%
 `;
 

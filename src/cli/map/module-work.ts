@@ -16,6 +16,9 @@ const WORKER_NAMES = {
   inline: { worker: "worker", workers: "workers" },
 };
 
+/** Hosts that are there are greeted sooner. */
+const WAIT_BEFORE_SAYING_MS = 3_000;
+
 /** A task of a module. */
 export class ModuleWork implements Work {
   readonly names: Work["names"];
@@ -24,8 +27,8 @@ export class ModuleWork implements Work {
   readonly #hosts = new WorkerHosts();
 
   constructor(subject: ModuleSubject, settings: MapSettings) {
-    const { backend, hosts } = settings.workers;
-    const names = hosts.length === 0 ? WORKER_NAMES[backend] : WORKER_NAMES.inline;
+    const { backend, hosts, cluster } = settings.workers;
+    const names = hosts.length === 0 && cluster === undefined ? WORKER_NAMES[backend] : WORKER_NAMES.inline;
     this.names = { name: basename(subject.module), ...names };
     this.#subject = subject;
     this.#settings = settings;
@@ -33,6 +36,19 @@ export class ModuleWork implements Work {
 
   async start(signal: AbortSignal, say: (text: string) => void): Promise<StartedPool> {
     const { workers } = this.#settings;
+    const { cluster } = workers;
+    const waiting =
+      cluster === undefined
+        ? undefined
+        : setTimeout(() => say(`waits for a worker host at ${cluster.url.text}`), WAIT_BEFORE_SAYING_MS);
+    try {
+      return await this.#startOn(workers, signal, say);
+    } finally {
+      clearTimeout(waiting);
+    }
+  }
+
+  async #startOn(workers: WorkerSettings, signal: AbortSignal, say: (text: string) => void): Promise<StartedPool> {
     const hosts = workers.hosts.length === 0 ? here(workers) : await countSlots(workers, signal, say);
     return startModule({ subject: this.#subject, workers, hosts, onPool: (pool) => this.#hosts.watch(pool) }, signal);
   }

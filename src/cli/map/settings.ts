@@ -1,6 +1,7 @@
 // The flags of `manyhands map`, read and checked: whatever is wrong is said here, before anything starts.
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { type Cluster, type ClusterFlags, readCluster } from "../cluster/flags.ts";
 import { messageOf, wrongUsage } from "../complaint.ts";
 import { parseChoice } from "../grammar/choice.ts";
 import { parseCount } from "../grammar/count.ts";
@@ -22,7 +23,7 @@ export const BACKENDS = ["threads", "processes", "inline"] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** As the flags were given; absent ones are undefined. */
-export interface MapFlags {
+export interface MapFlags extends ClusterFlags {
   readonly in?: string;
   readonly argFile?: readonly string[];
   readonly null?: boolean;
@@ -93,6 +94,8 @@ export interface MapSettings {
 export interface WorkerSettings {
   readonly backend: BackendName;
   readonly size: number;
+  /** Whose workers run the tasks; undefined where they are this run's own. */
+  readonly cluster: Cluster | undefined;
   /** Machines to run on; none where that is this one. */
   readonly hosts: readonly GivenHost[];
   /** How many workers a host has that does not say it: a number, or a share of its processors. */
@@ -120,13 +123,21 @@ export async function readSettings(words: MapWords, flags: MapFlags): Promise<Ma
   const hosts = parseHosts(flags.sshlogin ?? []);
   const ssh = flags.ssh ?? (process.env["MANYHANDS_SSH"] || undefined);
   if (hosts.length === 0) refuseWithoutHosts(flags);
+  refuseForCluster(kind, flags);
+  const cluster = flags.connect === undefined ? undefined : await readCluster(flags);
   const settings: MapSettings = {
-    subject: await readSubject(given, format, environment["PATH"] ?? process.env["PATH"], placesOf(hosts)),
+    subject: await readSubject(
+      given,
+      format,
+      environment["PATH"] ?? process.env["PATH"],
+      cluster === undefined ? placesOf(hosts) : FAR,
+    ),
     input: await readInputPlan(words, flags, format, kind === "command"),
     total: optional(flags.total, (text) => parseCount("--total", text, 0)),
     workers: {
       backend: parseChoice("--backend", flags.backend ?? "threads", BACKENDS),
       size: readSize(flags),
+      cluster,
       hosts,
       hostJobs: jobsOf(flags) ?? "auto",
       ssh: optional(ssh, (text) => parseWords("--ssh", text)),
@@ -173,6 +184,29 @@ function refuseWithoutHosts({ ssh, remoteCommand }: MapFlags): void {
   const flag = ssh === undefined ? (remoteCommand === undefined ? undefined : "--remote-command") : "--ssh";
   if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} without -S: there is no host to reach`);
 }
+
+/** What a cluster's hosts decide, and what means nothing without one. */
+function refuseForCluster(kind: Subject["kind"], flags: MapFlags): void {
+  if (flags.connect === undefined) {
+    const flag = (["keys", "insecure"] as const).find((name) => flags[name] !== undefined);
+    if (flag !== undefined) throw wrongUsage(`Cannot use --${flag} without --connect: there is no cluster`);
+    return;
+  }
+  if (kind === "command")
+    throw wrongUsage("Cannot use --connect with a command: the hosts of a cluster run tasks of a module");
+  const theirs = {
+    "-S": flags.sshlogin,
+    "-j": jobsOf(flags),
+    "--backend": flags.backend,
+    "--data": flags.data,
+    "--env": flags.env,
+  };
+  for (const [flag, value] of Object.entries(theirs)) {
+    if (value !== undefined) throw wrongUsage(`Cannot use ${flag} with --connect: each host says what its workers are`);
+  }
+}
+
+const FAR: Places = { isHere: false, isFar: true };
 
 function placesOf(hosts: readonly GivenHost[]): Places {
   if (hosts.length === 0) return { isHere: true, isFar: false };

@@ -2,6 +2,8 @@
 
 import { ssh } from "../../backends/ssh.ts";
 import { type Backend, Pool, type WorkerInfo, WorkerLostError } from "../../index.ts";
+import { poolBackend } from "../cluster/engine.ts";
+import type { Cluster } from "../cluster/flags.ts";
 import { Complaint, messageOf, wrongUsage } from "../complaint.ts";
 import type { Host } from "./hosts.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -38,6 +40,7 @@ export async function startModule(plan: ModulePlan, signal: AbortSignal): Promis
 }
 
 async function makeBackends({ subject, workers, hosts }: ModulePlan): Promise<Backend[]> {
+  if (workers.cluster !== undefined) return [await clusterBackend(workers.cluster)];
   const slotsHere = hosts.reduce((sum, { host, slots }) => sum + (host === undefined ? slots : 0), 0);
   const here = slotsHere === 0 ? [] : [await backendHere(subject.path, { ...workers, size: slotsHere })];
   const entries = hosts.flatMap(({ host, slots }) =>
@@ -47,6 +50,14 @@ async function makeBackends({ subject, workers, hosts }: ModulePlan): Promise<Ba
   const { command } = await import("../../backends/command/index.ts");
   const { data } = workers;
   return [...here, command(entries, data === undefined ? {} : { data })];
+}
+
+async function clusterBackend(cluster: Cluster): Promise<Backend> {
+  try {
+    return await poolBackend(cluster);
+  } catch (error) {
+    throw wrongUsage(`Cannot use ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** A worker on another machine, which has the module under the same name. */
@@ -114,9 +125,9 @@ export function firstWorker(pool: Pool, signal: AbortSignal): Promise<WorkerInfo
 }
 
 /** A module that does not load here is wrong usage; one that does, in a worker that does not come up, is not. */
-function cannotStart({ subject: { module }, hosts }: ModulePlan, error: unknown): Complaint {
+function cannotStart({ subject: { module }, workers, hosts }: ModulePlan, error: unknown): Complaint {
   const { phase } = Object(error) as { phase?: unknown };
-  const isFar = hosts.some(({ host }) => host !== undefined);
+  const isFar = workers.cluster !== undefined || hosts.some(({ host }) => host !== undefined);
   if (isFar || phase === "setup" || error instanceof WorkerLostError) {
     return new Complaint("noWorker", `Cannot start a worker for "${module}": ${messageOf(error)}`, { cause: error });
   }

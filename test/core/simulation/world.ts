@@ -434,7 +434,7 @@ export class World implements Surroundings {
     if (isTerminate) {
       this.#ledger.isTerminated = true;
       this.#scheduler.terminate(this.now());
-    } else this.#scheduler.close();
+    } else this.#scheduler.close(this.now());
   }
 
   /** From now on nothing fails any more, and what comes by itself has come. */

@@ -1,0 +1,131 @@
+// A host over ZeroMQ: finds pools, and is found by them.
+import { availableParallelism } from "node:os";
+import { ConfigError, ProtocolError } from "../../protocol/errors.ts";
+import { func, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
+import type { Backend } from "../backend.ts";
+import { ClusterHost, type HostEnd } from "../cluster-host.ts";
+import { isControl, readQuestion } from "../control-body.ts";
+import { binding, HANDS_HEARTBEAT_MS, HANDS_LEASE_MS, HANDS_LINK, HANDS_MESSAGE_BYTES } from "./backend.ts";
+import { Client, type Peer } from "./client.ts";
+import { type Places, readPlaces } from "./endpoint.ts";
+import { loadEngine } from "./engine.ts";
+import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
+
+export interface ZeromqWorkerOptions extends RoleOptions {
+  /** Pools that bind. */
+  readonly connect?: Places;
+  /** Where pools connect to. One of the two has to be given. */
+  readonly bind?: Places;
+  /** How many workers it lends to each pool; default the machine's available parallelism. */
+  readonly hands?: number;
+  /** Makes the backend of one pool's workers, none at first: `(concurrency) => threads(module, { size: 0, concurrency })`. */
+  readonly backend: (concurrency: number) => Backend;
+}
+
+export interface ZeromqWorkerHandle {
+  readonly id: string;
+  /** Resolves when it has ended. Rejects where a pool does not want it. */
+  readonly done: Promise<HostEnd>;
+  /** Finishes what it has, then ends. */
+  quit(): void;
+  /** The same, with `done` saying so. */
+  restart(): void;
+  /** Ends now. */
+  terminate(): Promise<void>;
+}
+
+const GOODBYE_MS = 1_000;
+
+/**
+ * Lends the hands of this machine to pools over ZeroMQ, until it is told to end.
+ *
+ * @throws ConfigError for a wrong option, or where it cannot bind; BackendUnavailableError where the package `zeromq` is missing
+ */
+export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<ZeromqWorkerHandle> {
+  const given = readOptions("runZeromqWorker()", options, {
+    ...ROLE_RULES,
+    bind: (value: unknown) => value,
+    connect: (value: unknown) => value,
+    hands: positiveWholeNumber,
+    backend: func as Rule<(concurrency: number) => Backend>,
+  });
+  const { bind, connect, backend } = given;
+  if ((bind === undefined) === (connect === undefined)) {
+    throw new ConfigError('Cannot use runZeromqWorker(): give one of "bind" and "connect"');
+  }
+  if (backend === undefined) throw new ConfigError('Cannot use runZeromqWorker(): option "backend" is missing');
+  const places =
+    bind === undefined
+      ? readPlaces('option "connect" of runZeromqWorker()', connect)
+      : readPlaces('option "bind" of runZeromqWorker()', binding(bind));
+  const warn = warner(given.onWarning);
+  const peers = new Map<string, Peer>();
+  const sessions = new Map<Peer, string>();
+  let count = 0;
+  let refuse: (error: unknown) => void = () => {};
+  const refused = new Promise<never>((_, reject) => {
+    refuse = reject;
+  });
+  const host: ClusterHost = new ClusterHost({
+    id: given.id ?? newIdentity(),
+    hands: given.hands ?? availableParallelism(),
+    backend,
+    send: (session, body) => {
+      const peer = peers.get(session);
+      if (peer !== undefined) client.send(peer, body);
+    },
+  });
+  const forget = (peer: Peer): void => {
+    const session = sessions.get(peer);
+    if (session === undefined) return;
+    sessions.delete(peer);
+    peers.delete(session);
+    host.hands.lost(session);
+  };
+  const client: Client = new Client(
+    await loadEngine(),
+    {
+      hello: { link: HANDS_LINK, id: host.id, role: "host", ...host.hello },
+      heartbeatMs: HANDS_HEARTBEAT_MS,
+      leaseMs: HANDS_LEASE_MS,
+      maxMessageBytes: given.maxMessageBytes ?? HANDS_MESSAGE_BYTES,
+    },
+    {
+      opened: (peer) => {
+        forget(peer);
+        const session = String(++count);
+        peers.set(session, peer);
+        sessions.set(peer, session);
+        host.hands.opened(session);
+      },
+      delivered: (peer, body) => {
+        if (isControl(body)) host.answer(readQuestion(body), (answer) => void client.send(peer, answer));
+        else host.hands.delivered(sessions.get(peer) ?? "", body);
+      },
+      lost: forget,
+      refused: refuse,
+      garbage: warn,
+    },
+  );
+  await client.open(places);
+  // Where nobody waits for it, a refusal is said by whoever does.
+  refused.catch(() => {});
+  return {
+    id: host.id,
+    done: end(host, client, refused),
+    quit: () => host.leave("quit"),
+    restart: () => host.leave("restart"),
+    terminate: () => host.terminate(),
+  };
+}
+
+async function end(host: ClusterHost, client: Client, refused: Promise<never>): Promise<HostEnd> {
+  try {
+    return await Promise.race([host.left, refused]);
+  } catch (error) {
+    await host.terminate();
+    throw error instanceof ProtocolError ? error : new ProtocolError(String(error));
+  } finally {
+    await client.close(GOODBYE_MS);
+  }
+}
