@@ -5,8 +5,17 @@ import { Worker } from "node:worker_threads";
 import { CLAIM_BYTES, Claims } from "../protocol/claims.ts";
 import { ColumnText, requestOf } from "../protocol/column-text.ts";
 import { replyValues } from "../protocol/column-values.ts";
-import { DRAIN, OUTPUT, type WorkerReply } from "../protocol/messages.ts";
+import { toErrorRecord } from "../protocol/error-record.ts";
+import {
+  CHUNK_ITEM_FAILED,
+  CHUNK_ITEMS,
+  DRAIN,
+  NOT_SERIALIZABLE,
+  OUTPUT,
+  type WorkerReply,
+} from "../protocol/messages.ts";
 import { Msgpack } from "../protocol/msgpack.ts";
+import { countOf } from "../protocol/packing.ts";
 import { CHANNEL_VARIABLE, STDIO_VERSION } from "../protocol/stdio.ts";
 import { setUp } from "./begin.ts";
 import { Channel } from "./channel.ts";
@@ -50,10 +59,11 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
     try {
       line = text.reply(reply);
     } catch (error) {
-      if (msgpack === undefined) throw error;
-      const pack = msgpack;
-      channel.writeMsgpack(pack.encode(replyValues(reply, (value) => pack.check(value))));
-      return;
+      if (msgpack === undefined) line = text.reply(itemFailure(reply, error));
+      else {
+        channel.writeMsgpack(packed(msgpack, reply));
+        return;
+      }
     }
     channel.write(line);
   }
@@ -138,6 +148,25 @@ export function serve(module: object | URL, options: ServeOptions = {}): void {
       fail(error);
     }
   }
+}
+
+function packed(msgpack: Msgpack, reply: WorkerReply): Uint8Array {
+  const encode = (one: WorkerReply): Uint8Array => msgpack.encode(replyValues(one, (value) => msgpack.check(value)));
+  try {
+    return encode(reply);
+  } catch (error) {
+    return encode(itemFailure(reply, error));
+  }
+}
+
+/** What is said of the one item of a chunk whose value has no form here, though it has a structured clone. @throws the error for anything else */
+function itemFailure([tickets, , , events]: WorkerReply, error: unknown): WorkerReply {
+  const [event] = events === 0 ? [] : events;
+  if (tickets.length > 0 || events === 0 || events.length > 1 || event?.[0] !== CHUNK_ITEMS || countOf(event[3]) > 1)
+    throw error;
+  const [, ticket, first, , micros] = event;
+  const took = typeof micros === "number" ? micros : micros[0]!;
+  return [[], [], [], [[CHUNK_ITEM_FAILED, ticket, first, took, toErrorRecord(error), NOT_SERIALIZABLE, null]]];
 }
 
 function areFormats(formats: unknown): formats is readonly unknown[] {

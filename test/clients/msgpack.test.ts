@@ -120,7 +120,7 @@ describe("a worker of Python that speaks MessagePack", () => {
 describe("a worker of Node that speaks MessagePack", () => {
   const NODE = `import { serve } from ${JSON.stringify(serving)};
     const prepared = [];
-    serve({ echo: (value) => value, give: () => [new Map(), 1], gave: () => prepared,
+    serve({ echo: (value) => value, odd: (n) => (n % 2 === 0 ? n : new Map([[n, n]])), give: () => [new Map(), 1], gave: () => prepared,
       async *stream() { yield new Uint8Array(3); yield 1n; } }, { prepare: (item) => prepared.push(item) });`;
   it("has what a pool sends, and gives it back, many in one message", async (t) => {
     const pool = open(t, "tasks.mjs", NODE, { prepare: [new Date(1)] });
@@ -138,6 +138,16 @@ describe("a worker of Node that speaks MessagePack", () => {
     const [one, two] = (await pool.map("echo", [bytes, bytes], { chunkSize: 2 })) as [Uint8Array, Uint8Array];
     assert.notEqual(one.buffer, two.buffer);
   });
+  for (const format of ["json", "msgpack"] as const) {
+    it(`loses no other item of a chunk by one whose value has no form, in ${format}`, async (t) => {
+      const pool = open(t, "tasks.mjs", NODE, { format });
+      const seen: unknown[] = [];
+      const options = { chunkSize: 6, onError: "collect" } as const;
+      for await (const one of pool.imap("odd", [0, 1, 2, 4, 5, 6], options))
+        seen.push(one.ok ? one.value : (one.error as { code?: unknown }).code);
+      assert.deepEqual(seen, [0, "ERR_NOT_SERIALIZABLE", 2, 4, "ERR_NOT_SERIALIZABLE", 6]);
+    });
+  }
   it("refuses what has no form, and says where it stands", async (t) => {
     const pool = open(t, "tasks.mjs", NODE);
     const there = await rejectionOf(NotSerializableError, pool.run("echo", [{ a: new Set() }]));
