@@ -216,7 +216,8 @@ export class MapRun implements MapOwner, Abortable {
       this.#refillAt = Math.max(0, window - size);
       const room = window - (this.#read - this.#taken);
       if (room <= 0) return;
-      if (room < size && this.#open >= this.#engine.hands) return;
+      // Without any worker yet something has to wait for the first one.
+      if (room < size && this.#open >= Math.max(1, this.#engine.hands)) return;
       const items = this.#readItems(source, Math.min(size, room));
       if (items.length > 0) this.#send(items);
       if (this.#isOver) return;

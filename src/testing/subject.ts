@@ -67,6 +67,8 @@ export interface SubjectTraits {
   readonly capturesOutput: boolean;
   /** `resourceLimits.maxOldGenerationSizeMb` bounds a worker's heap. */
   readonly limitsMemory: boolean;
+  /** Its sockets keep the process alive until the pool is closed, as libzmq's do. Default: false */
+  readonly keepsAlive?: boolean;
   /** `maxTasks` replaces a worker. */
   readonly recycles: boolean;
 }

@@ -1,5 +1,5 @@
 // Asks something of the hosts of a pool, by way of the pool.
-import { ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
+import { type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
 import { anything, readOptions } from "../../protocol/options.ts";
 import type { ClusterControl, ControlOptions, HostLine, HostReport } from "../cluster-control.ts";
 import { type Answer, type Ask, readAnswer, writeControl } from "../control-body.ts";

@@ -462,7 +462,7 @@ export class World implements Surroundings {
 
   /** Each backend has as many workers as it should, unless its starts fail. */
   #checkFleet(now: number): void {
-    for (const [index, ground] of this.#grounds.entries()) {
+    for (const index of this.#grounds.keys()) {
       const backend = this.#scheduler.backend(index);
       let live = 0;
       for (const key of this.#scheduler.workersOf(index)) {
