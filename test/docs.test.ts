@@ -139,7 +139,7 @@ describe("the reader of examples", () => {
 
 function pages(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  const backends = ["inline", "threads", "processes", "programs"].map((name) =>
+  const backends = ["inline", "threads", "processes", "programs", "zeromq"].map((name) =>
     join("src", "backends", name, "README.md"),
   );
   const clients = ["python", "shell"].map((name) => join("clients", name, "README.md"));

@@ -8,7 +8,7 @@ const worker = new ClusterWorker({
   results: process.env.RESULTS ?? "tcp://127.0.0.1:5556",
   commands: process.env.COMMANDS ?? "tcp://127.0.0.1:5557",
   handler(n, { attempt }) {
-    if (attempt > 1) console.error(`${n} was with another worker before`);
+    if (attempt > 1) console.error("%d was with another worker before", n);
     const divisors = [];
     for (let d = 1; d <= n; d++) if (n % d === 0) divisors.push(d);
     return divisors;
