@@ -154,7 +154,7 @@ describe("the reader of examples", () => {
 
 function pages(): string[] {
   const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  const backends = ["inline", "threads", "processes", "command", "command/programs", "gearman"].map((name) =>
+  const backends = ["inline", "threads", "processes", "command", "command/programs", "gearman", "zeromq"].map((name) =>
     join("src", "backends", name, "README.md"),
   );
   const clients = ["python", "shell"].map((name) => join("clients", name, "README.md"));

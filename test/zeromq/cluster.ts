@@ -105,10 +105,10 @@ export async function sink(t: TestContext, options: Partial<SinkOptions> = {}): 
 }
 
 /** A worker in this process, which runs. */
-export function worker(
+export function worker<I>(
   t: TestContext,
-  options: ClusterWorkerOptions,
-): { worker: ClusterWorker; exit: ReturnType<ClusterWorker["run"]> } {
+  options: ClusterWorkerOptions<I>,
+): { worker: ClusterWorker<I>; exit: ReturnType<ClusterWorker["run"]> } {
   const made = new ClusterWorker({ graceMs: 1_000, ...options });
   t.after(() => made.terminate());
   const exit = made.run();

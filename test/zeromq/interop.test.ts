@@ -33,13 +33,23 @@ describe("a streamer", () => {
     assert.equal(String((await pull.receive())[0]), "1");
     device.pause();
     await push.send("2");
+    await push.send("3");
     let came = "";
     const second = pull.receive().then(([text]) => (came = String(text)));
-    await push.send("3");
+    // Beside it, another device lets as much pass.
+    const other = await streamer(anyPort, anyPort);
+    t.after(() => other.stop());
+    const [from, to] = [new Push({ linger: 0 }), new Pull({ linger: 0 })];
+    t.after(() => [from, to].forEach((socket) => socket.close()));
+    from.connect(other.urls[0]);
+    to.connect(other.urls[1]);
+    await from.send("beside");
+    assert.equal(String((await to.receive())[0]), "beside");
     assert.equal(came, "");
     device.resume();
     await second;
     assert.equal(came, "2");
+    assert.equal(String((await pull.receive())[0]), "3");
     await device.stop();
     await device.stop();
     assert.throws(() => device.pause(), PoolClosedError);

@@ -5,7 +5,8 @@ import { type Places, readPlaces } from "./endpoint.ts";
 import type { ClusterRequest } from "./records.ts";
 import { DEFAULT_MESSAGE_BYTES, newIdentity, ROLE_RULES, type RoleOptions } from "./settings.ts";
 
-export interface ClusterWorkerOptions extends RoleOptions {
+/** @typeParam I what requests hold */
+export interface ClusterWorkerOptions<I = unknown> extends RoleOptions {
   /** Where requests come from: one ventilator or several. */
   readonly requests: Places;
   /** Where results go. */
@@ -13,7 +14,7 @@ export interface ClusterWorkerOptions extends RoleOptions {
   /** Where commands come from; default nowhere. */
   readonly commands?: Places;
   /** Answers a request: a value, a promise of one, or an error that it throws. */
-  readonly handler: (payload: never, request: ClusterRequest<never>) => unknown;
+  readonly handler: (payload: I, request: ClusterRequest<I>) => unknown;
   /** Obeys commands of your own; what it gives, or throws, goes back to who sent the command. */
   readonly onCommand?: (name: string, data: unknown) => unknown;
   /** How many requests may run at once, default 1. More than one is for handlers that wait. */

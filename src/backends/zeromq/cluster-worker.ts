@@ -8,7 +8,7 @@ import { Client, type ClientSettings, type Peer } from "./client.ts";
 import { type ClusterWorkerOptions, readWorkerOptions } from "./cluster-worker-options.ts";
 import { CommandReceiver } from "./command-receiver.ts";
 import { loadEngine } from "./engine.ts";
-import type { ClusterRequest, PingReply } from "./records.ts";
+import type { PingReply } from "./records.ts";
 import { Request } from "./request.ts";
 import { ResultOutbox } from "./result-outbox.ts";
 import { Appetite, STUCK_MS } from "./roles/appetite.ts";
@@ -48,7 +48,7 @@ const SLICE_MS = 5;
 const GOODBYE_MS = 1_000;
 
 /** The middle of a pipeline: see docs/guides/cluster-zeromq.md. */
-export class ClusterWorker {
+export class ClusterWorker<I = unknown> {
   /** What it calls itself. */
   readonly id: string;
   readonly #options: ReturnType<typeof readWorkerOptions>;
@@ -77,8 +77,8 @@ export class ClusterWorker {
   #busyMs = 0;
 
   /** @throws ConfigError for a wrong option, or an endpoint that would be open to the network without CURVE */
-  constructor(options: ClusterWorkerOptions) {
-    this.#options = readWorkerOptions(options);
+  constructor(options: ClusterWorkerOptions<I>) {
+    this.#options = readWorkerOptions(options as ClusterWorkerOptions);
     this.id = this.#options.id;
     this.#warn = warner(this.#options.onWarning);
     this.#appetite = new Appetite(this.#options.slots);
@@ -248,10 +248,7 @@ export class ClusterWorker {
     const startedAt = performance.now();
     let given: unknown;
     try {
-      given = this.#options.handler(
-        held.payload as never,
-        new Request(held, held.source.ventilator, this.#abort.signal) as ClusterRequest<never>,
-      );
+      given = this.#options.handler(held.payload, new Request(held, held.source.ventilator, this.#abort.signal));
     } catch (error) {
       this.#finish(held, true, toErrorRecord(error), performance.now() - startedAt);
       return;

@@ -138,7 +138,7 @@ const CURVE_RULES = {
 } satisfies Rules;
 
 /** Whether a place is a ready socket rather than a description. */
-export function isSocket(place: Place): place is Socket {
+export function isSocket(place: Place | Endpoint): place is Socket {
   return typeof place === "object" && typeof Reflect.get(place, "bind") === "function";
 }
 

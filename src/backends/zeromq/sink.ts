@@ -33,7 +33,6 @@ interface Reader {
   readonly isWrapped: boolean;
   /** Set while it waits for a result. */
   wake: (() => void) | undefined;
-  open: Reading<string> | undefined;
 }
 
 /** So many batches are read before their workers are told, where nothing else makes them be. */
@@ -94,20 +93,19 @@ export class Sink {
     const { count, timeoutMs = this.#options.timeoutMs, metadata = false, signal } = readReceiveOptions(options);
     if (this.#reader !== undefined)
       throw new ConfigError("Cannot receive: another receive() of this sink is under way");
-    const reader: Reader = { isWrapped: metadata, wake: undefined, open: undefined };
+    const reader: Reader = { isWrapped: metadata, wake: undefined };
     let left = count ?? Number.POSITIVE_INFINITY;
     let isOver = false;
     const end = (): IteratorReturnResult<undefined> => {
       if (!isOver) {
         isOver = true;
-        this.#settle(reader);
+        this.#settle();
         if (this.#reader === reader) this.#reader = undefined;
       }
       return { done: true, value: undefined };
     };
     const give = (reading: Reading<string>): IteratorYieldResult<unknown> => {
       left -= 1;
-      reader.open = reading;
       try {
         return { done: false, value: this.#valueOf(reading, reader.isWrapped) };
       } catch (error) {
@@ -121,7 +119,7 @@ export class Sink {
         throw new ConfigError("Cannot receive: another receive() of this sink is under way");
       }
       this.#reader = reader;
-      this.#settle(reader);
+      this.#settle();
       if (left <= 0 || this.#takeKill()) return end();
       try {
         signal?.throwIfAborted();
@@ -259,12 +257,10 @@ export class Sink {
   }
 
   /** What the reader had is with it. */
-  #settle(reader: Reader): void {
-    if (reader.open === undefined) return;
-    this.#inbox.done(reader.open);
-    reader.open = undefined;
+  #settle(): void {
+    this.#inbox.done();
     if (this.#inbox.untold >= TELL_EVERY) this.#tell();
-    else this.#planTell();
+    else if (this.#inbox.untold > 0) this.#planTell();
   }
 
   #planTell(): void {
@@ -278,7 +274,7 @@ export class Sink {
 
   #tell(): void {
     if (this.#inbox.untold === 0) return;
-    for (const [session, pairs] of this.#inbox.tell(this.#reader?.open)) this.#hub?.send(session, writeTaken(pairs));
+    for (const [session, pairs] of this.#inbox.tell()) this.#hub?.send(session, writeTaken(pairs));
   }
 
   #obey(name: string): unknown {

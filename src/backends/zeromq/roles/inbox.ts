@@ -27,6 +27,8 @@ export class Inbox<S> {
   #head = 0;
   /** Those of which more was read than their workers know. */
   readonly #untold = new Set<Waiting<S>>();
+  /** What the reader is at: seen, and not yet with it for good. */
+  #open: Reading<S> | undefined;
   #read = 0;
 
   /** How many results have been read. */
@@ -50,46 +52,43 @@ export class Inbox<S> {
     this.#queue.push(waiting);
     // One of which all was taken before is told again: the worker asks.
     if (at === answers.length) this.#untold.add(waiting);
+    this.#skipSeen();
   }
 
   /** Drops what is not read of a session: its worker sends it again in another one. */
   drop(session: S): void {
     this.#queue = this.#queue.slice(this.#head).filter((waiting) => waiting.session !== session);
     this.#head = 0;
+    this.#skipSeen();
     for (const waiting of this.#untold) if (waiting.session === session) this.#untold.delete(waiting);
   }
 
-  /** The next result that was not read before; undefined where there is none yet. It counts as read. */
+  /** The next result that was not read before; undefined where there is none yet. What was given before is done. */
   next(): Reading<S> | undefined {
-    for (;;) {
-      const waiting = this.#queue[this.#head];
-      if (waiting === undefined) return undefined;
-      const answer = waiting.answers[waiting.at];
-      if (answer === undefined) {
-        this.#shift();
-        continue;
-      }
-      waiting.at += 1;
-      if (this.#seenOf(waiting.ventilator).add(answer.number)) {
-        this.#read += 1;
-        return { from: waiting, answer };
-      }
-      // Another copy of what was read: its worker may forget it as well.
-      this.#untold.add(waiting);
-    }
+    this.done();
+    const from = this.#queue[this.#head];
+    if (from === undefined) return undefined;
+    const answer = from.answers[from.at++]!;
+    this.#seenOf(from.ventilator).add(answer.number);
+    this.#read += 1;
+    this.#open = { from, answer };
+    return this.#open;
   }
 
-  /** The reader is done with what `next` gave: its worker may be told. */
-  done({ from }: Reading<S>): void {
-    this.#untold.add(from);
+  /** The reader has what `next` gave: its worker may be told. */
+  done(): void {
+    if (this.#open === undefined) return;
+    this.#untold.add(this.#open.from);
+    this.#open = undefined;
+    this.#skipSeen();
   }
 
-  /** What to tell each worker: pairs of batch and how many of it have been read. `open` was given by `next` and is not done. */
-  tell(open: Reading<S> | undefined): Map<S, number[]> {
+  /** What to tell each worker: pairs of batch and how many of it have been read. */
+  tell(): Map<S, number[]> {
     const words = new Map<S, number[]>();
     for (const waiting of this.#untold) {
-      // What the reader is at is not yet with it for good.
-      const count = waiting === open?.from ? waiting.at - 1 : waiting.at;
+      // Before the reader is done with a result its worker must not forget it.
+      const count = waiting === this.#open?.from ? waiting.at - 1 : waiting.at;
       if (count <= waiting.told && count < waiting.answers.length) continue;
       waiting.told = count;
       const pairs = words.get(waiting.session);
@@ -98,6 +97,27 @@ export class Inbox<S> {
     }
     this.#untold.clear();
     return words;
+  }
+
+  /** Passes over copies of what was read, so that their workers may forget them, whether or not somebody reads on. */
+  #skipSeen(): void {
+    for (;;) {
+      const waiting = this.#queue[this.#head];
+      if (waiting === undefined) return;
+      const answer = waiting.answers[waiting.at];
+      if (answer === undefined) {
+        this.#shift();
+        continue;
+      }
+      // How much of a batch its worker may forget is counted from its beginning.
+      if (this.#open?.from === waiting) return;
+      const { ventilator } = waiting;
+      if (!this.#seenOf(ventilator).has(answer.number)) return;
+      // The last copy of a result must not be forgotten while the reader is at another.
+      if (this.#open?.answer.number === answer.number && this.#open.from.ventilator === ventilator) return;
+      waiting.at += 1;
+      this.#untold.add(waiting);
+    }
   }
 
   #shift(): void {
