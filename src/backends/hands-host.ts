@@ -203,7 +203,7 @@ export class HandsHost {
     guest.backend ??= this.#open(guest, concurrency as number);
     const facts: WorkerFacts = guest.backend.start(hand, workerId);
     const { pid, threadId } = facts;
-    guest.writer.say(FACTS, hand, { pid, threadId });
+    guest.writer.say(FACTS, hand, { pid, threadId, subject: guest.backend.subject });
   }
 
   #open(guest: Guest, concurrency: number): Backend {

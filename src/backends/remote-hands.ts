@@ -90,7 +90,8 @@ export interface RemoteHandsSettings {
 
 export class RemoteHands implements Backend {
   readonly name: string;
-  readonly subject: string;
+  /** Where hosts are looked for; once one has started a worker, the module that it runs. */
+  subject: string;
   readonly traits: Traits = REMOTE_TRAITS;
   readonly plan: Plan;
   readonly #carrier: Carrier;
@@ -216,7 +217,8 @@ export class RemoteHands implements Backend {
         break;
       }
       case FACTS: {
-        const { pid, threadId } = objectIn(entry);
+        const { pid, threadId, subject } = objectIn(entry);
+        if (typeof subject === "string") this.subject = subject;
         const { facts } = this.#hands.get(hand)!;
         if (typeof pid === "number") facts.pid = pid;
         if (typeof threadId === "number") facts.threadId = threadId;

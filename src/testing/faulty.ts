@@ -34,7 +34,9 @@ export function faulty(backend: Backend, faults: Faults): Backend {
     name: backend.name,
     traits: backend.traits,
     plan: backend.plan,
-    subject: backend.subject,
+    get subject() {
+      return backend.subject;
+    },
     open(host) {
       backend.open(faultyHost(host));
     },

@@ -269,7 +269,11 @@ export function assertAllSettledOnce(
 
 /** All workers of a pool are up. */
 export async function allUp(pool: Pool<Tasks>): Promise<void> {
-  await until(() => pool.workers().every((worker) => worker.state !== "starting"), "all workers to be up");
+  const areUp = (): boolean => {
+    const workers = pool.workers();
+    return workers.length > 0 && workers.every((worker) => worker.state !== "starting");
+  };
+  await until(areUp, "all workers to be up");
 }
 
 export function isAlive(pid: number): boolean {

@@ -27,6 +27,7 @@ export const RESTART_STATUS = 75;
 export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<number> {
   const backend = await backendMaker(plan);
   const host = await startHost(cluster, { hands: plan.hands, backend, id: plan.id }).catch((error: unknown) => {
+    if (error instanceof Complaint) throw error;
     throw new Complaint("usage", `Cannot join ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
   });
   process.stderr.write(`${host.id} serves ${plan.module} with ${plan.hands} hands to ${cluster.url.text}\n`);

@@ -50,6 +50,7 @@ function addCommon(command: Command): Command {
 async function withControl(flags: Flags, act: (control: ClusterControl) => Promise<number>): Promise<number> {
   const cluster = await readCluster(flags);
   const control = await openControl(cluster).catch((error: unknown) => {
+    if (error instanceof Complaint) throw error;
     throw new Complaint("noWorker", `Cannot reach ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
   });
   try {

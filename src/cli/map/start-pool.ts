@@ -56,6 +56,7 @@ async function clusterBackend(cluster: Cluster): Promise<Backend> {
   try {
     return await poolBackend(cluster);
   } catch (error) {
+    if (error instanceof Complaint) throw error;
     throw wrongUsage(`Cannot use ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
   }
 }
