@@ -39,9 +39,7 @@ interface Source {
   isOver: boolean;
 }
 
-interface Held extends Assignment {
-  readonly source: Source;
-}
+type Held = Assignment<Source>;
 
 /** So long it works before it looks at its sockets. */
 const SLICE_MS = 5;
@@ -138,7 +136,7 @@ export class ClusterWorker<I = unknown> {
     }
     this.#requests = new Client(engine, this.#settings("requests", blockMs), {
       opened: (peer, welcome) => this.#sourceOpened(peer, welcome),
-      delivered: (peer, body) => this.#assigned(peer, readTasks(body)),
+      delivered: (peer, body) => this.#assigned(peer, body),
       lost: (peer) => this.#sourceLost(peer),
       refused: (error) => this.#fail(error),
       garbage: this.#warn,
@@ -183,9 +181,10 @@ export class ClusterWorker<I = unknown> {
     this.#rest();
   }
 
-  #assigned(peer: Peer, assignments: readonly Assignment[]): void {
+  #assigned(peer: Peer, body: Uint8Array): void {
     const source = this.#sources.get(peer);
     if (source === undefined) return;
+    const assignments = readTasks(body, source);
     source.promised = Math.max(0, source.promised - assignments.length);
     if (this.#isStopping) {
       for (const { number } of assignments) source.returned.push(number);
@@ -193,7 +192,10 @@ export class ClusterWorker<I = unknown> {
       return;
     }
     source.held += assignments.length;
-    for (const assignment of assignments) this.#waiting.push({ ...assignment, source });
+    if (this.#head === this.#waiting.length) {
+      this.#waiting = assignments;
+      this.#head = 0;
+    } else for (const assignment of assignments) this.#waiting.push(assignment);
     clearTimeout(this.#idleTimer);
     this.#pump();
   }
@@ -215,11 +217,12 @@ export class ClusterWorker<I = unknown> {
   // ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #pump(): void {
-    const until = performance.now() + SLICE_MS;
+    let now = performance.now();
+    const until = now + SLICE_MS;
     while (this.#running < this.#options.slots && this.#head < this.#waiting.length) {
       const held = this.#waiting[this.#head++]!;
-      this.#start(held);
-      if (performance.now() >= until) break;
+      now = this.#start(held, now);
+      if (now >= until) break;
     }
     if (this.#head === this.#waiting.length) {
       this.#waiting = [];
@@ -240,23 +243,27 @@ export class ClusterWorker<I = unknown> {
     });
   }
 
-  #start(held: Held): void {
+  /** Begins a request, and answers what time it is then. */
+  #start(held: Held, startedAt: number): number {
     if (held.verdict !== undefined) {
       this.#finish(held, true, held.verdict, 0);
-      return;
+      return startedAt;
     }
-    const startedAt = performance.now();
     let given: unknown;
+    let isFailed = false;
     try {
       given = this.#options.handler(held.payload, new Request(held, held.source.ventilator, this.#abort.signal));
     } catch (error) {
-      this.#finish(held, true, toErrorRecord(error), performance.now() - startedAt);
-      return;
+      given = toErrorRecord(error);
+      isFailed = true;
     }
-    if (!isThenable(given)) {
-      this.#finish(held, false, given, performance.now() - startedAt);
-      return;
-    }
+    const now = performance.now();
+    if (isFailed || !isThenable(given)) this.#finish(held, isFailed, given, now - startedAt);
+    else this.#follow(held, given, startedAt);
+    return now;
+  }
+
+  #follow(held: Held, promise: PromiseLike<unknown>, startedAt: number): void {
     this.#running += 1;
     const end = (isFailed: boolean, value: unknown): void => {
       this.#running -= 1;
@@ -266,7 +273,7 @@ export class ClusterWorker<I = unknown> {
       if (this.#head < this.#waiting.length) this.#planPump();
       else this.#planFlush();
     };
-    given.then(
+    promise.then(
       (value: unknown) => end(false, value),
       (error: unknown) => end(true, toErrorRecord(error)),
     );

@@ -7,8 +7,9 @@ import { fromRuns, toRuns } from "./runs.ts";
 
 // ── ventilator → worker ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A request, as a worker gets it. */
-export interface Assignment {
+/** A request, as a worker gets it. `S` is whom it came from, as the shell knows it. */
+export interface Assignment<S = unknown> {
+  readonly source: S;
   readonly number: number;
   readonly attempt: number;
   readonly payload: unknown;
@@ -24,33 +25,24 @@ export interface OutgoingRequest {
   readonly metadata: unknown;
 }
 
-const NO_ERROR = 0;
-
 /**
  * Columns: runs of numbers, attempts, payloads, metadata, places of requests that fail unrun, their error records.
  * @param verdictOf the error with which a request has to fail instead of being run
  */
 export function writeTasks(requests: readonly OutgoingRequest[], verdictOf: (at: number) => unknown): Uint8Array {
   const refused = new Map<number, unknown>();
+  const payloads: unknown[] = [];
   for (let at = 0; at < requests.length; at++) {
     const verdict = verdictOf(at);
     if (verdict !== undefined) refused.set(at, verdict);
+    payloads.push(verdict === undefined ? requests[at]!.payload : null);
   }
   const refuse = (at: number, cause: unknown): void => {
     const why = `Cannot send request ${requests[at]!.number}: ${(cause as Error).message}`;
     refused.set(at, new NotSerializableError(why, { cause }));
   };
-  const writer = new BodyWriter();
-  writer.plain(toRuns(requests.map(({ number }) => number)));
-  writer.plain(requests.every(({ attempt }) => attempt === 1) ? 0 : requests.map(({ attempt }) => attempt));
-  const payloads = requests.map(({ payload }, at) => (refused.has(at) ? null : payload));
-  writer.values(payloads, refuse);
-  if (requests.every(({ metadata }) => metadata === undefined)) writer.plain(0);
-  else
-    writer.values(
-      requests.map(({ metadata }) => metadata),
-      refuse,
-    );
+  const writer = new BodyWriter().plain(runsOf(requests)).plain(attemptsOf(requests)).values(payloads, refuse);
+  writeMetadata(writer, requests, refuse);
   const places = [...refused.keys()].toSorted((a, b) => a - b);
   writer.plain(places);
   writer.values(
@@ -60,25 +52,56 @@ export function writeTasks(requests: readonly OutgoingRequest[], verdictOf: (at:
   return writer.finish();
 }
 
-export function readTasks(body: Uint8Array): Assignment[] {
+function runsOf(list: readonly { readonly number: number }[]): number[] {
+  return toRuns(list.map(({ number }) => number));
+}
+
+/** 0 where all are first ones. */
+function attemptsOf(list: readonly { readonly attempt: number }[]): 0 | number[] {
+  return list.every(({ attempt }) => attempt === 1) ? 0 : list.map(({ attempt }) => attempt);
+}
+
+function writeMetadata(
+  writer: BodyWriter,
+  list: readonly { readonly metadata: unknown }[],
+  refuse: (at: number, cause: unknown) => void,
+): void {
+  if (list.every(({ metadata }) => metadata === undefined)) writer.plain(0);
+  else {
+    writer.values(
+      list.map(({ metadata }) => metadata),
+      refuse,
+    );
+  }
+}
+
+export function readTasks<S>(body: Uint8Array, source: S): Assignment<S>[] {
   const reader = new BodyReader("TASKS", body);
   const numbers = fromRuns(reader.counts());
-  const attempts = reader.countsOr(1, numbers.length);
-  const payloads = reader.values(numbers.length);
-  const metadata = reader.values(numbers.length);
+  const { length } = numbers;
+  const attempts = reader.countsOr(1, length);
+  const payloads = reader.values(length);
+  const metadata = reader.values(length);
   const places = reader.counts();
   const records = reader.values(places.length);
   const verdicts = new Map(places.map((place, at) => [place, records[at]] as const));
-  return numbers.map((number, at) => {
-    const broken = [payloads[at], metadata[at]].find((value) => value instanceof Unreadable);
-    return {
-      number,
-      attempt: attempts[at]!,
-      payload: payloads[at],
-      metadata: metadata[at] instanceof Unreadable ? undefined : metadata[at],
-      verdict: broken === undefined ? verdicts.get(at) : undecodable(number, broken),
-    };
-  });
+  const assignments: Assignment<S>[] = [];
+  for (let at = 0; at < length; at++) {
+    const number = numbers[at]!;
+    let payload = payloads[at];
+    let beside = metadata[at];
+    let verdict = verdicts.size === 0 ? undefined : verdicts.get(at);
+    if (payload instanceof Unreadable) {
+      verdict = undecodable(number, payload);
+      payload = undefined;
+    }
+    if (beside instanceof Unreadable) {
+      verdict = undecodable(number, beside);
+      beside = undefined;
+    }
+    assignments.push({ source, number, attempt: attempts[at]!, payload, metadata: beside, verdict });
+  }
+  return assignments;
 }
 
 function undecodable(number: number, { error: cause }: Unreadable): unknown {
@@ -134,7 +157,7 @@ const BATCH_ROOM = 8;
 /** Columns: ventilator, runs of numbers, attempts, places of failed ones, microseconds, values or error records, metadata of requests. */
 export function writeResults(batch: number, ventilator: string, answers: readonly Answer[]): Uint8Array {
   const first = encodeResults(ventilator, answers);
-  const body = first.refused === NO_ERROR ? first.body : encodeResults(ventilator, answers).body;
+  const body = first.refused === 0 ? first.body : encodeResults(ventilator, answers).body;
   const view = new DataView(body.buffer, body.byteOffset);
   view.setUint32(0, batch, true);
   return body;
@@ -151,28 +174,24 @@ function encodeResults(
   ventilator: string,
   answers: readonly Answer[],
 ): { readonly body: Uint8Array; readonly refused: number } {
-  let refused = NO_ERROR;
-  const writer = new BodyWriter().plain(ventilator).plain(toRuns(answers.map(({ number }) => number)));
-  writer.plain(answers.every(({ attempt }) => attempt === 1) ? 0 : answers.map(({ attempt }) => attempt));
-  writer.plain(answers.flatMap(({ isFailed }, at) => (isFailed ? [at] : [])));
-  writer.plain(answers.map(({ micros }) => micros));
-  writer.values(
-    answers.map(({ value }) => value),
-    (at, cause) => {
-      refused += 1;
-      fail(
-        answers[at]!,
-        `Cannot send the result of request ${answers[at]!.number}: ${(cause as Error).message}`,
-        cause,
-      );
-    },
-  );
-  if (answers.every(({ metadata }) => metadata === undefined)) writer.plain(0);
-  else
-    writer.values(
-      answers.map(({ metadata }) => metadata),
-      () => {},
-    );
+  let refused = 0;
+  const failed: number[] = [];
+  const micros: number[] = [];
+  const values: unknown[] = [];
+  for (let at = 0; at < answers.length; at++) {
+    const answer = answers[at]!;
+    if (answer.isFailed) failed.push(at);
+    micros.push(answer.micros);
+    values.push(answer.value);
+  }
+  const writer = new BodyWriter().plain(ventilator).plain(runsOf(answers)).plain(attemptsOf(answers));
+  writer.plain(failed).plain(micros);
+  writer.values(values, (at, cause) => {
+    refused += 1;
+    const answer = answers[at]!;
+    fail(answer, `Cannot send the result of request ${answer.number}: ${(cause as Error).message}`, cause);
+  });
+  writeMetadata(writer, answers, () => {});
   const body = writer.finish(BATCH_ROOM);
   body.fill(0, 0, BATCH_ROOM);
   return { body, refused };
