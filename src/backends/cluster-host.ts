@@ -4,7 +4,9 @@ import { LIBRARY_VERSION } from "../protocol/version.ts";
 import type { Backend } from "./backend.ts";
 import type { HostLine, HostReport } from "./cluster-control.ts";
 import { type Answer, type Question, writeControl } from "./control-body.ts";
+import { HANDS_VERSION } from "./hand-wire.ts";
 import { HandsHost } from "./hands-host.ts";
+import type { HostHello } from "./remote-hands.ts";
 
 export interface ClusterHostSettings {
   readonly id: string;
@@ -42,14 +44,18 @@ export class ClusterHost {
   }
 
   /** What it says of itself when it greets a pool. */
-  get hello(): { readonly host: string; readonly pid: number; readonly hands: number } {
+  get hello(): HostHello & { readonly protocol: number } {
+    return { ...this.#whereabouts, protocol: HANDS_VERSION };
+  }
+
+  get #whereabouts(): HostHello {
     return { host: hostname(), pid: process.pid, hands: this.#settings.hands };
   }
 
   get report(): HostReport {
     return {
       id: this.id,
-      ...this.hello,
+      ...this.#whereabouts,
       ...this.hands.counts,
       memoryBytes: process.memoryUsage.rss(),
       startedAt: this.#startedAt,

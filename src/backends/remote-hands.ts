@@ -12,6 +12,7 @@ import {
   EntryWriter,
   entriesOf,
   FACTS,
+  HANDS_VERSION,
   ITEMS_RECALLED,
   KILL,
   LEAVING,
@@ -269,7 +270,12 @@ export class RemoteHands implements Backend {
   }
 }
 
-function helloOf({ host, pid, hands }: Readonly<Record<string, unknown>>): HostHello {
+function helloOf({ host, pid, hands, protocol }: Readonly<Record<string, unknown>>): HostHello {
+  if (protocol !== HANDS_VERSION) {
+    throw new ProtocolError(
+      `Cannot greet host ${show(host)}: it speaks version ${show(protocol)}, and this pool ${HANDS_VERSION}`,
+    );
+  }
   const isSound = typeof host === "string" && Number.isInteger(pid) && Number.isInteger(hands) && (hands as number) > 0;
   if (!isSound) {
     throw new ProtocolError(
