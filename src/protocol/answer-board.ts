@@ -1,12 +1,16 @@
 // Answers that a worker has and has not sent yet, in memory that it shares with the pool: so that they are seen while it is at a long
 // task, which keeps it from sending anything. Only what has a fixed size is posted; everything else waits for its message.
 //
-// The worker alone writes. It appends answers, and starts anew when a message with all of them has left, which changes the generation:
-// what a reader copied within one generation is whole.
+// The worker alone writes, round a ring. It counts what it has posted and what has left in messages, and neither count ever goes back: a
+// reader that met the writer knows from the count whether the places that it copied have been written anew since.
 import type { WorkerReply } from "./messages.ts";
 
-/** As many as may wait at one worker. */
-const PLACES = 768;
+/** As many answers as may wait at one worker. */
+const MOST_WAITING = 768;
+/** Places of the ring, a power of two, which counts go round for ever. */
+const PLACES = 2_048;
+/** What is copied stays whole while the writer is no further ahead of it: short of a round, for a place is written before it is counted. */
+const WHOLE = PLACES - 256;
 const WORDS_A_PLACE = 3;
 const HEAD_WORDS = 2;
 const WORDS = HEAD_WORDS + PLACES * WORDS_A_PLACE;
@@ -14,8 +18,9 @@ const WORDS = HEAD_WORDS + PLACES * WORDS_A_PLACE;
 const VALUES_AT = Math.ceil(WORDS / 2) * 8;
 export const BOARD_BYTES: number = VALUES_AT + PLACES * 8;
 
-const GENERATION = 0;
-const COUNT = 1;
+/** How many answers have left, and how many were posted, as 32 bits that overflow. */
+const LEFT = 0;
+const POSTED = 1;
 
 const NUMBER = 0;
 const OTHERS: readonly unknown[] = [undefined, undefined, null, false, true];
@@ -23,7 +28,8 @@ const OTHERS: readonly unknown[] = [undefined, undefined, null, false, true];
 export class AnswerBoard {
   readonly #words: Int32Array;
   readonly #values: Float64Array;
-  #count = 0;
+  #left = 0;
+  #posted = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer, 0, WORDS);
@@ -33,41 +39,43 @@ export class AnswerBoard {
   /** Posts the answer if it has a place and is small enough. */
   post(ticket: number, micros: number, value: unknown): void {
     const kind = typeof value === "number" ? NUMBER : OTHERS.indexOf(value, 1);
-    const at = this.#count;
-    if (kind < 0 || at === PLACES) return;
-    const word = HEAD_WORDS + at * WORDS_A_PLACE;
+    const posted = this.#posted;
+    if (kind < 0 || ((posted - this.#left) | 0) === MOST_WAITING) return;
+    const place = posted & (PLACES - 1);
+    const word = HEAD_WORDS + place * WORDS_A_PLACE;
     this.#words[word] = ticket;
     this.#words[word + 1] = micros;
     this.#words[word + 2] = kind;
-    if (kind === NUMBER) this.#values[at] = value as number;
-    this.#count = at + 1;
-    Atomics.store(this.#words, COUNT, at + 1);
+    if (kind === NUMBER) this.#values[place] = value as number;
+    this.#posted = (posted + 1) | 0;
+    Atomics.store(this.#words, POSTED, this.#posted);
   }
 
   /** All of them were sent. */
   clear(): void {
-    if (this.#count === 0) return;
-    this.#count = 0;
-    Atomics.add(this.#words, GENERATION, 1);
-    Atomics.store(this.#words, COUNT, 0);
+    if (this.#left === this.#posted) return;
+    this.#left = this.#posted;
+    Atomics.store(this.#words, LEFT, this.#left);
   }
 
-  /** What is posted; undefined where nothing is, or a message with it is on its way. */
+  /** What is posted; undefined where nothing is, or the writer was too quick. Some of it may just have left as well. */
   read(): WorkerReply | undefined {
     const words = this.#words;
-    const generation = Atomics.load(words, GENERATION);
-    const count = Atomics.load(words, COUNT);
-    if (count === 0) return undefined;
+    const left = Atomics.load(words, LEFT);
+    const count = (Atomics.load(words, POSTED) - left) | 0;
+    if (count === 0 || count > WHOLE) return undefined;
     const tickets: number[] = [];
     const micros: number[] = [];
     const values: unknown[] = [];
     for (let at = 0; at < count; at++) {
-      const word = HEAD_WORDS + at * WORDS_A_PLACE;
+      const place = (left + at) & (PLACES - 1);
+      const word = HEAD_WORDS + place * WORDS_A_PLACE;
       tickets.push(words[word]!);
       micros.push(words[word + 1]!);
       const kind = words[word + 2]!;
-      values.push(kind === NUMBER ? this.#values[at]! : OTHERS[kind]);
+      values.push(kind === NUMBER ? this.#values[place]! : OTHERS[kind]);
     }
-    return Atomics.load(words, GENERATION) === generation ? [tickets, micros, values, 0] : undefined;
+    // Adding nothing, unlike a load, also keeps what was read before it from being read after it.
+    return ((Atomics.add(words, POSTED, 0) - left) | 0) <= WHOLE ? [tickets, micros, values, 0] : undefined;
   }
 }

@@ -34,6 +34,18 @@ describe("the board of answers", () => {
     assert.ok(tickets.length < 2_000);
   });
 
+  it("goes round its memory as often as it takes", () => {
+    const { worker, pool } = board();
+    for (let ticket = 0; ticket < 10_000; ticket++) {
+      worker.post(ticket, ticket + 1, ticket + 2);
+      if (ticket % 700 !== 699) continue;
+      const first = ticket - 699;
+      const numbers = (from: number): number[] => Array.from({ length: 700 }, (_, at) => from + at);
+      assert.deepEqual(pool.read(), [numbers(first), numbers(first + 1), numbers(first + 2), 0]);
+      worker.clear();
+    }
+  });
+
   it("never shows half of an answer while the worker goes on", async () => {
     const shared = new SharedArrayBuffer(BOARD_BYTES);
     const writer = new Worker(new URL("../fixtures/posts-answers.ts", import.meta.url), { workerData: shared });
