@@ -322,7 +322,13 @@ export class Engine {
   async release(): Promise<void> {
     this.#pulse.stop();
     this.#ledger.units = [];
-    await Promise.all(this.#ledger.attached.map(({ backend }) => backend.close()));
+    // What a backend waits for need not keep the process alive; who awaits this has to see its end.
+    const keepAlive = setInterval(() => {}, 2 ** 31 - 1);
+    try {
+      await Promise.all(this.#ledger.attached.map(({ backend }) => backend.close()));
+    } finally {
+      clearInterval(keepAlive);
+    }
   }
 
   /** Called when a worker is ready, before its first task. */

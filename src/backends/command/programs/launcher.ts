@@ -78,7 +78,6 @@ export class Launcher {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#process.stdin?.end();
-    if (!this.#isGone) this.#process.ref();
     await this.#gone;
   }
 
