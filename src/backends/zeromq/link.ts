@@ -78,6 +78,11 @@ export class Link {
     this.#ports[Number(route.key)]?.renew();
   }
 
+  /** Frees what was bound, and resolves when others can bind there. */
+  async unbind(): Promise<void> {
+    await Promise.all(this.#ports.map((port) => port.unbind()));
+  }
+
   close(): void {
     for (const port of this.#ports) port.close();
   }
@@ -93,6 +98,8 @@ class Port {
   #socket: Router | Dealer | undefined;
   #gatekeeper: Gatekeeper | undefined;
   #isClosed = false;
+  /** Resolves when nothing listens any more. */
+  #isDeaf: Promise<void> = Promise.resolve();
   url = "";
 
   constructor(engine: Engine, options: LinkOptions, ears: LinkEars, name: string, place: Endpoint | Socket) {
@@ -129,6 +136,18 @@ class Port {
     if (this.#isClosed || this.#endpoint === undefined || this.#endpoint.bind) return;
     this.#socket?.close();
     this.#connect(this.#endpoint);
+  }
+
+  async unbind(): Promise<void> {
+    const socket = this.#socket;
+    if (this.#endpoint?.bind !== true || socket === undefined || socket.closed) return;
+    try {
+      await socket.unbind(this.url);
+      // A socket that is closed frees its port some time later; one that is unbound says so.
+      await this.#isDeaf;
+    } catch {
+      // It was closed meanwhile.
+    }
   }
 
   close(): void {
@@ -256,7 +275,7 @@ class Port {
     const run = async (): Promise<void> => {
       while (!events.closed && !socket.closed) {
         const event = await events.receive();
-        if (socket.closed || event.type === "end") return;
+        if (socket.closed || event.type === "end" || (bind && event.type === "close")) return;
         if (event.type === "handshake" && !bind) this.#ears.up(this.#made);
         else if (event.type === "disconnect" && !bind) this.#ears.down(this.#made);
         // Of the other kind are connections that broke meanwhile: they are made again.
@@ -267,7 +286,7 @@ class Port {
       }
     };
     // An observer that ends before its socket costs only warnings, and a faster notice of what its heartbeats notice too.
-    run().catch(() => {});
+    this.#isDeaf = run().catch(() => {});
   }
 }
 

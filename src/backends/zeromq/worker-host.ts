@@ -81,6 +81,7 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
     sessions.delete(peer);
     peers.delete(session);
     host.hands.lost(session);
+    host.forget(session);
   };
   const client: Client = new Client(
     await loadEngine(),
@@ -89,18 +90,23 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
       heartbeatMs: HANDS_HEARTBEAT_MS,
       leaseMs: HANDS_LEASE_MS,
       maxMessageBytes: given.maxMessageBytes ?? HANDS_MESSAGE_BYTES,
+      // A pool that is gone for good must not leave its workers at it.
+      givesUp: true,
     },
     {
-      opened: (peer) => {
+      opened: (peer, welcome) => {
         forget(peer);
         const session = String(++count);
         peers.set(session, peer);
         sessions.set(peer, session);
-        host.hands.opened(session);
+        // Who only asks needs no workers.
+        if (welcome["role"] !== "control") host.hands.opened(session);
       },
       delivered: (peer, body) => {
-        if (isControl(body)) host.answer(readQuestion(body), (answer) => void client.send(peer, answer));
-        else host.hands.delivered(sessions.get(peer) ?? "", body);
+        const session = sessions.get(peer);
+        if (session === undefined) return;
+        if (isControl(body)) host.answer(readQuestion(body), session, (answer) => void client.send(peer, answer));
+        else host.hands.delivered(session, body);
       },
       lost: forget,
       refused: refuse,
