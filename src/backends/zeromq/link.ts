@@ -98,6 +98,7 @@ class Port {
   #socket: Router | Dealer | undefined;
   #gatekeeper: Gatekeeper | undefined;
   #isClosed = false;
+  #isUnbinding = false;
   /** Resolves when nothing listens any more. */
   #isDeaf: Promise<void> = Promise.resolve();
   url = "";
@@ -141,6 +142,7 @@ class Port {
   async unbind(): Promise<void> {
     const socket = this.#socket;
     if (this.#endpoint?.bind !== true || socket === undefined || socket.closed) return;
+    this.#isUnbinding = true;
     try {
       await socket.unbind(this.url);
       // A socket that is closed frees its port some time later; one that is unbound says so.
@@ -256,7 +258,8 @@ class Port {
       try {
         parts = await socket.receive();
       } catch (error) {
-        if (socket.closed) return;
+        // While a socket is unbound it cannot be read; nobody waits for anything then.
+        if (socket.closed || this.#isUnbinding) return;
         throw error;
       }
       if (parts.length === (isRouter ? 2 : 1)) {
