@@ -15,7 +15,7 @@ const COUNT = 20_000;
 const HOSTS = 3;
 const IN_FLIGHT = 2_000;
 /** So many tasks settle between two faults, or all would be faults. */
-const PROGRESS = 800;
+const PROGRESS = 500;
 
 class Cluster {
   readonly faults = new Map<string, number>();
@@ -61,6 +61,7 @@ class Cluster {
       ["cut", () => link.cut()],
       ["half-close", () => link.halfClose()],
       ["silence", () => this.#treat(link, { kind: "swallow" }, chance)],
+      ["hold", () => this.#treat(link, { kind: "hold" }, chance)],
       ["drip", () => this.#treat(link, { kind: "drip", maxBytes: 200 }, chance)],
       ["delay", () => this.#treat(link, { kind: "delay", maxMs: 20 }, chance)],
     ];
