@@ -28,6 +28,7 @@ export async function boundPool(
 export interface HostOptions {
   readonly connect?: unknown;
   readonly bind?: unknown;
+  readonly curve?: unknown;
   readonly id?: string;
   readonly hands?: number;
   readonly backend?: "threads" | "processes";

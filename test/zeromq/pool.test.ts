@@ -21,6 +21,7 @@ describe("zeromq()", () => {
     assert.throws(() => zeromq({ bind: "tcp://*:5555" }), /without CURVE/);
     assert.throws(() => zeromq({ bind: "tcp://127.0.0.1:1", leaseMs: 10 }), /no longer than a heartbeat/);
     zeromq({ bind: { url: "tcp://*:5555", insecure: true } });
+    zeromq({ bind: "tcp://*:5555", insecure: true });
     assert.deepEqual(zeromq({ bind: "tcp://127.0.0.1:1", series: "s" }).plan.series, ["zeromq", "remote", "s"]);
   });
 
@@ -231,11 +232,12 @@ describe("hosts", () => {
     const warnings: string[] = [];
     const url = await freeUrl();
     const pool = openPool(t, {
-      bind: { url, curve: { ...server, allow: [client.publicKey] } },
+      bind: url,
+      curve: { ...server, allow: [client.publicKey] },
       onWarning: ({ message }: ProtocolError) => void warnings.push(message),
     });
     const serverKey = server.publicKey;
-    await startHost(t, { connect: { url, curve: { ...stranger, serverKey } } });
+    await startHost(t, { connect: url, curve: { ...stranger, serverKey } });
     await startHost(t, { connect: url });
     const good = await startHost(t, { connect: { url, curve: { ...client, serverKey } } });
     assert.equal((await pool.run("work", { id: 1, ms: 0 })).pid, good.pid);

@@ -1,6 +1,7 @@
 // The backend of a pool whose workers are on hosts that ZeroMQ reaches: its options, and what it is put together from.
 import { ConfigError } from "../../protocol/errors.ts";
 import {
+  anything,
   milliseconds,
   positiveMilliseconds,
   positiveWholeNumber,
@@ -11,13 +12,20 @@ import {
 import type { Backend } from "../backend.ts";
 import { RemoteHands } from "../remote-hands.ts";
 import { HubCarrier } from "./carrier.ts";
-import { type Place, type Places, readPlaces } from "./endpoint.ts";
+import type { Place, Places } from "./endpoint.ts";
+import {
+  boundPlaces,
+  connectedPlaces,
+  HANDS_HEARTBEAT_MS,
+  HANDS_LEASE_MS,
+  HANDS_LINK,
+  HANDS_MESSAGE_BYTES,
+  type HandsSecurity,
+  SECURITY_RULES,
+} from "./hands-link.ts";
 import { type HubRoleOptions, newIdentity, ROLE_RULES, warner } from "./settings.ts";
 
-/** Sessions of hosts with pools, and of those who ask something of hosts. */
-export const HANDS_LINK = "hands";
-
-export interface ZeromqOptions extends HubRoleOptions {
+export interface ZeromqOptions extends HubRoleOptions, HandsSecurity {
   /** Where hosts connect to. */
   readonly bind?: Places;
   /** Hosts that bind. One of the two has to be given. */
@@ -33,10 +41,6 @@ export interface ZeromqOptions extends HubRoleOptions {
 }
 
 const START_TIMEOUT_MS = 30_000;
-/** How often to be heard, and how long to be silent, where nothing is said. */
-export const HANDS_HEARTBEAT_MS = 1_000;
-export const HANDS_LEASE_MS = 5_000;
-export const HANDS_MESSAGE_BYTES: number = 256 * 1024 * 1024;
 
 /**
  * Workers on other machines, whose hosts find this pool, or are found by it: `manyhands worker --connect zmq+tcp://host:5555 ./tasks.js`.
@@ -47,8 +51,9 @@ export const HANDS_MESSAGE_BYTES: number = 256 * 1024 * 1024;
 export function zeromq(options: ZeromqOptions): Backend {
   const given = readOptions("zeromq()", options, {
     ...ROLE_RULES,
-    bind: (value: unknown) => value,
-    connect: (value: unknown) => value,
+    ...SECURITY_RULES,
+    bind: anything,
+    connect: anything,
     series: seriesNames,
     concurrency: positiveWholeNumber,
     startTimeoutMs: milliseconds,
@@ -62,8 +67,8 @@ export function zeromq(options: ZeromqOptions): Backend {
   }
   const places =
     bind === undefined
-      ? readPlaces('option "connect" of zeromq()', connect)
-      : readPlaces('option "bind" of zeromq()', binding(bind));
+      ? connectedPlaces('option "connect" of zeromq()', connect, given)
+      : boundPlaces('option "bind" of zeromq()', bind, given);
   const { heartbeatMs = HANDS_HEARTBEAT_MS, leaseMs = HANDS_LEASE_MS } = given;
   if (leaseMs <= heartbeatMs) {
     throw new ConfigError(
@@ -92,14 +97,6 @@ export function zeromq(options: ZeromqOptions): Backend {
     },
     carrier,
   });
-}
-
-/** What is given by itself as `bind` is to be bound. */
-export function binding(places: unknown): unknown {
-  if (Array.isArray(places)) return places.map(binding);
-  if (typeof places === "string") return { url: places, bind: true };
-  const isPlain = typeof places === "object" && places !== null && Object.getPrototypeOf(places) === Object.prototype;
-  return isPlain ? { ...places, bind: true } : places;
 }
 
 function shown(places: unknown): string {

@@ -3,15 +3,23 @@ import { ConfigError, type ProtocolError } from "../../protocol/errors.ts";
 import { anything, readOptions } from "../../protocol/options.ts";
 import { type ClusterControl, type HostReport, isMeant } from "../cluster-control.ts";
 import { readAnswer } from "../control-body.ts";
-import { HANDS_HEARTBEAT_MS, HANDS_LEASE_MS, HANDS_LINK, HANDS_MESSAGE_BYTES } from "./backend.ts";
 import { Client } from "./client.ts";
-import { type Places, readPlaces } from "./endpoint.ts";
+import type { Places } from "./endpoint.ts";
 import { type Engine, loadEngine } from "./engine.ts";
+import {
+  connectedPlaces,
+  HANDS_HEARTBEAT_MS,
+  HANDS_LEASE_MS,
+  HANDS_LINK,
+  HANDS_MESSAGE_BYTES,
+  type HandsSecurity,
+  SECURITY_RULES,
+} from "./hands-link.ts";
 import { Hub } from "./hub.ts";
 import { Inquiries } from "./inquiries.ts";
 import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
 
-export interface ZeromqControlOptions extends RoleOptions {
+export interface ZeromqControlOptions extends RoleOptions, HandsSecurity {
   /** Where pools have bound: their hosts are reached through them. */
   readonly connect?: Places;
   /** Where hosts have bound. One of the two has to be given. */
@@ -24,16 +32,21 @@ export interface ZeromqControlOptions extends RoleOptions {
  * @throws ConfigError for a wrong option; BackendUnavailableError where the package `zeromq` is missing
  */
 export async function zeromqControl(options: ZeromqControlOptions): Promise<ClusterControl> {
-  const given = readOptions("zeromqControl()", options, { ...ROLE_RULES, connect: anything, hosts: anything });
+  const given = readOptions("zeromqControl()", options, {
+    ...ROLE_RULES,
+    ...SECURITY_RULES,
+    connect: anything,
+    hosts: anything,
+  });
   const { connect, hosts, id = newIdentity(), maxMessageBytes = HANDS_MESSAGE_BYTES } = given;
   if ((connect === undefined) === (hosts === undefined)) {
     throw new ConfigError('Cannot use zeromqControl(): give one of "connect" and "hosts"');
   }
   const settings = { id, maxMessageBytes, warn: warner(given.onWarning) };
   if (hosts === undefined) {
-    return await throughPools(readPlaces('option "connect" of zeromqControl()', connect), settings);
+    return await throughPools(connectedPlaces('option "connect" of zeromqControl()', connect, given), settings);
   }
-  return await toHosts(readPlaces('option "hosts" of zeromqControl()', hosts), settings);
+  return await toHosts(connectedPlaces('option "hosts" of zeromqControl()', hosts, given), settings);
 }
 
 interface ControlSettings {
@@ -42,7 +55,7 @@ interface ControlSettings {
   readonly warn: (error: ProtocolError) => void;
 }
 
-type Opened = ReturnType<typeof readPlaces>;
+type Opened = ReturnType<typeof connectedPlaces>;
 
 const TIMES = { heartbeatMs: HANDS_HEARTBEAT_MS, leaseMs: HANDS_LEASE_MS };
 const GOODBYE_MS = 1_000;
