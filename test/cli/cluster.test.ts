@@ -49,7 +49,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
         run.lines,
         Array.from({ length: 2_000 }, (_, at) => String((at + 1) * 2)),
       );
-      assert.match(run.stderr, /^2,000 ok/);
+      assert.match(run.stderr, /^2,000 ok/m);
 
       // A pool has to be there for what goes through it.
       const waiting = start(["map", `${tasks}#double`, "--connect", url, "--progress", "none"]);
@@ -91,7 +91,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       run.child.stdin.end(numbers(50));
       const ended = await run.ended;
       assert.equal(ended.status, 0, ended.stderr);
-      assert.match(ended.stderr, /^100 ok/);
+      assert.match(ended.stderr, /^100 ok/m);
     });
   });
 }
