@@ -33,6 +33,8 @@ export interface HostOptions {
   readonly hands?: number;
   readonly backend?: "threads" | "processes";
   readonly module?: string;
+  /** How long each `paced` task takes there. */
+  readonly data?: { readonly paceMs: number };
 }
 
 /** A host as a program of its own. */
