@@ -1,5 +1,6 @@
-// Trivial requests a second through ventilator, worker and sink, each a process, beside the usual way with plain sockets: a ROUTER and a
-// DEALER with one message a request, 1,000 outstanding.
+// Trivial requests a second over ZeroMQ, each end a process, beside the usual way with plain sockets: a ROUTER and a DEALER with one
+// message a request, 1,000 outstanding. Ours are ventilator, worker and sink; a pool whose `run` has 1,000 outstanding; and its `map`.
+// The pool's host has two workers, threads.
 //
 //   node bench/cluster.mjs [requests]
 import { spawn } from "node:child_process";
@@ -7,11 +8,13 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Dealer, Router } from "zeromq";
-import { ClusterWorker, Sink, Ventilator } from "../dist/backends/zeromq/index.js";
+import { threads } from "../dist/backends/threads/index.js";
+import { ClusterWorker, runZeromqWorker, Sink, Ventilator, zeromq } from "../dist/backends/zeromq/index.js";
+import { Pool } from "../dist/index.js";
 
 const self = fileURLToPath(import.meta.url);
 const OUTSTANDING = 1_000;
-const parts = { ventilator, worker, sink, router, dealer };
+const parts = { ventilator, worker, sink, router, dealer, run: poolRun, map: poolMap, host };
 const [part, count, ...urls] = process.argv.slice(2);
 if (part in parts) await parts[part](Number(count), ...urls);
 else await compare(Number(part ?? 500_000));
@@ -19,20 +22,24 @@ else await compare(Number(part ?? 500_000));
 async function compare(requests) {
   const rounds = [];
   for (let round = 0; round < 3; round++) {
-    const plain = await run(["router", "dealer"], Math.ceil(requests / 10));
-    const ours = await run(["sink", "worker", "ventilator"], requests);
-    rounds.push({ plain, ours, ratio: ours.perSecond / plain.perSecond });
+    rounds.push({
+      "plain sockets": await run(["router", "dealer"], Math.ceil(requests / 10)),
+      "three roles": await run(["sink", "worker", "ventilator"], requests),
+      "pool, run": await run(["run", "host"], requests),
+      "pool, map": await run(["map", "host"], requests * 2),
+    });
   }
-  rounds.sort((a, b) => a.ratio - b.ratio);
-  const { plain, ours, ratio } = rounds[1];
-  console.log(`plain sockets  ${show(plain)}`);
-  console.log(`manyhands      ${show(ours)}`);
-  console.log(`ratio          ${ratio.toFixed(1)} (median of three rounds)`);
+  for (const name of Object.keys(rounds[0])) {
+    const ratio = (one) => one[name].perSecond / one["plain sockets"].perSecond;
+    const median = rounds.toSorted((a, b) => ratio(a) - ratio(b))[1];
+    console.log(`${name.padEnd(14)} ${show(median[name])}; ${ratio(median).toFixed(1)} × plain sockets`);
+  }
 }
 
-function show({ perSecond, micros }) {
+function show({ perSecond, micros, grewMb }) {
   const each = Object.entries(micros).map(([name, one]) => `${name} ${one.toFixed(2)}`);
-  return `${Math.round(perSecond).toLocaleString("en").padStart(9)} a second; CPU in µs each: ${each.join(", ")}`;
+  const growth = grewMb === undefined ? "" : `; grew by ${grewMb.toFixed(0)} MB`;
+  return `${Math.round(perSecond).toLocaleString("en").padStart(9)} a second; CPU in µs each: ${each.join(", ")}${growth}`;
 }
 
 /** Starts the parts as processes, and reads what they say of themselves. */
@@ -49,8 +56,8 @@ async function run(names, requests) {
       return [name, JSON.parse(output)];
     }),
   );
-  const { perSecond } = ends.map(([, end]) => end).find((end) => end.perSecond !== undefined);
-  return { perSecond, micros: Object.fromEntries(ends.map(([name, { micros }]) => [name, micros / requests])) };
+  const { perSecond, grewMb } = ends.map(([, end]) => end).find((end) => end.perSecond !== undefined);
+  return { perSecond, grewMb, micros: Object.fromEntries(ends.map(([name, { micros }]) => [name, micros / requests])) };
 }
 
 function report(extra) {
@@ -87,6 +94,70 @@ async function sink(requests, _, url) {
   if (sum !== (requests * (requests + 1)) / 2) throw new Error("wrong sum");
   await one.close();
   report({ perSecond: requests / seconds });
+}
+
+async function pool(requests, url, measure) {
+  const one = new Pool(zeromq({ bind: url }));
+  const first = await one.run("increment", 0);
+  if (first !== 1) throw new Error("wrong value");
+  // Compiled code is what is measured.
+  await measure(one, Math.min(requests, 50_000));
+  const rss = process.memoryUsage.rss();
+  const before = process.cpuUsage();
+  const startedAt = performance.now();
+  const sum = await measure(one, requests);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const { user, system } = process.cpuUsage(before);
+  if (sum !== (requests * (requests + 1)) / 2) throw new Error("wrong sum");
+  await one.close();
+  console.log(
+    JSON.stringify({
+      micros: user + system,
+      perSecond: requests / seconds,
+      grewMb: (process.memoryUsage.rss() - rss) / 1e6,
+    }),
+  );
+}
+
+async function poolRun(requests, url) {
+  await pool(requests, url, async (one, count) => {
+    let next = 0;
+    let sum = 0;
+    const lane = async () => {
+      while (next < count) {
+        const n = await one.run("increment", next++);
+        sum += n;
+      }
+    };
+    await Promise.all(Array.from({ length: OUTSTANDING }, lane));
+    return sum;
+  });
+}
+
+async function poolMap(requests, url) {
+  await pool(requests, url, async (one, count) => {
+    let sum = 0;
+    for await (const n of one.imap("increment", numbers(count))) sum += n;
+    return sum;
+  });
+}
+
+async function host(_, url) {
+  const backend = (concurrency) => threads(new URL("tasks.mjs", import.meta.url), { size: 0, concurrency });
+  let wasThere = false;
+  let before;
+  const one = await runZeromqWorker({ connect: url, hands: 2, backend });
+  // The pool's goodbye: its worker is ended, and nothing else will come.
+  const timer = setInterval(() => {
+    const { workers } = one.counts;
+    if (workers > 0 && !wasThere) before = process.cpuUsage();
+    if (workers > 0) wasThere = true;
+    else if (wasThere) one.quit();
+  }, 50);
+  await one.done;
+  clearInterval(timer);
+  const { user, system } = process.cpuUsage(before);
+  console.log(JSON.stringify({ micros: user + system }));
 }
 
 async function router(requests, url) {

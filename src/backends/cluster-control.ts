@@ -36,7 +36,7 @@ export interface HostLine {
 }
 
 export interface ControlOptions {
-  /** Of the hosts that are meant; default all. */
+  /** Ids of the hosts that are meant, or their machines and processes as `name:pid`; default all. */
   readonly ids?: readonly string[];
   /** How long to wait for answers, default 5,000 ms. */
   readonly timeoutMs?: number;
@@ -52,4 +52,9 @@ export interface ClusterControl {
   /** Tells what hosts print until the signal is aborted. */
   logs(onLine: (line: HostLine) => void, options?: ControlOptions & { readonly signal?: AbortSignal }): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Whether a host is one of those that were named; without names all are meant. */
+export function isMeant({ id, host, pid }: Pick<HostReport, "id" | "host" | "pid">, ids?: readonly string[]): boolean {
+  return ids === undefined || ids.includes(id) || ids.includes(`${host}:${pid}`);
 }

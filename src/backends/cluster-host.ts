@@ -1,8 +1,9 @@
 // A host of a cluster, whichever engine brings its messages: lends its hands, answers what is asked of it, and ends when it is told to.
 import { hostname } from "node:os";
+import { ProtocolError } from "../protocol/errors.ts";
 import { LIBRARY_VERSION } from "../protocol/version.ts";
 import type { Backend } from "./backend.ts";
-import type { HostLine, HostReport } from "./cluster-control.ts";
+import { type HostLine, type HostReport, isMeant } from "./cluster-control.ts";
 import { type Answer, type Question, writeControl } from "./control-body.ts";
 import { HANDS_VERSION } from "./hand-wire.ts";
 import { HandsHost } from "./hands-host.ts";
@@ -25,8 +26,8 @@ export class ClusterHost {
   readonly left: Promise<HostEnd>;
   readonly #settings: ClusterHostSettings;
   readonly #startedAt = Date.now();
-  /** Who wants to hear what is printed. */
-  readonly #listeners = new Map<string, (line: HostLine) => void>();
+  /** Who wants to hear what is printed: by the session that it was asked in, and the question. */
+  readonly #listeners = new Map<string, Map<string, (line: HostLine) => void>>();
   #end: ((end: HostEnd) => void) | undefined;
 
   constructor(settings: ClusterHostSettings) {
@@ -64,20 +65,23 @@ export class ClusterHost {
     };
   }
 
-  /** Answers a question; `undefined` where it is meant for others. */
-  answer({ ask, number, ids, from }: Question, say: (body: Uint8Array) => void): void {
-    if (ids !== undefined && !ids.includes(this.id)) return;
+  /**
+   * Answers a question that came in a session, where this host is meant.
+   * @throws ProtocolError for more listeners than anybody has
+   */
+  answer({ ask, number, ids, from }: Question, session: string, say: (body: Uint8Array) => void): void {
+    if (!isMeant(this.report, ids)) return;
     const address = from === undefined ? { number } : { number, from };
     if (ask === "quit" || ask === "restart") this.leave(ask);
-    const who = `${from ?? ""} ${number}`;
-    if (ask === "logs") this.#listeners.set(who, (line) => say(writeControl({ ...address, line } satisfies Answer)));
-    else if (ask === "hush") this.#listeners.delete(who);
+    else if (ask === "logs") {
+      this.#listen(session, `${from ?? ""} ${number}`, (line) => say(writeControl({ ...address, line })));
+    } else if (ask === "hush") this.#listeners.get(session)?.delete(`${from ?? ""} ${number}`);
     say(writeControl({ ...address, report: this.report } satisfies Answer));
   }
 
-  /** Nobody listens any more who asked by way of this one. */
-  forget(from: string): void {
-    for (const who of this.#listeners.keys()) if (who.startsWith(`${from} `)) this.#listeners.delete(who);
+  /** The session is over: nobody listens any more who asked in it. */
+  forget(session: string): void {
+    this.#listeners.delete(session);
   }
 
   /** Finishes what it has, then leaves. */
@@ -96,11 +100,22 @@ export class ClusterHost {
     this.#end = undefined;
   }
 
+  #listen(session: string, who: string, listener: (line: HostLine) => void): void {
+    const listeners = this.#listeners.get(session) ?? new Map<string, (line: HostLine) => void>();
+    if (listeners.size >= MAX_LISTENERS && !listeners.has(who)) {
+      throw new ProtocolError(`Cannot tell what is printed: ${MAX_LISTENERS} in one session hear it`);
+    }
+    listeners.set(who, listener);
+    this.#listeners.set(session, listeners);
+  }
+
   #printed(stream: "stdout" | "stderr", text: string): void {
     if (this.#listeners.size === 0) return;
     for (const one of text.replace(/\n$/, "").split("\n")) {
       const line = { id: this.id, host: hostname(), stream, text: one };
-      for (const listener of this.#listeners.values()) listener(line);
+      for (const listeners of this.#listeners.values()) for (const listener of listeners.values()) listener(line);
     }
   }
 }
+
+const MAX_LISTENERS = 1_000;

@@ -40,7 +40,7 @@ export interface Entry {
   readonly content: Buffer;
 }
 
-/** Gathers entries until the end of the turn, and sends them as one body. */
+/** Gathers entries until everything that has come by now is read, and sends them as one body. */
 export class EntryWriter {
   readonly #send: (body: Uint8Array) => void;
   #parts: Buffer[] = [];
@@ -84,7 +84,7 @@ export class EntryWriter {
     if (this.#bytes > FULL_BYTES) this.flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
-      queueMicrotask(() => this.flush());
+      setImmediate(() => this.flush());
     }
   }
 }

@@ -35,7 +35,7 @@ describe("what a pool and a host of hands say", () => {
     writer.reply(4, reply);
     writer.say(RECALL, 5, { tickets: [1, 2] });
     writer.say(ENDED, 5);
-    await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
     assert.equal(bodies.length, 1);
     const [first, second, third, fourth] = [...entriesOf(bodies[0]!)];
     assert.deepEqual([first!.kind, second!.kind, third!.kind, fourth!.kind], [REQUEST, REPLY, RECALL, ENDED]);

@@ -49,7 +49,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
         run.lines,
         Array.from({ length: 2_000 }, (_, at) => String((at + 1) * 2)),
       );
-      assert.match(run.stderr, /^2,000 ok/);
+      assert.match(run.stderr, /^2,000 ok/m);
 
       // A pool has to be there for what goes through it.
       const waiting = start(["map", `${tasks}#double`, "--connect", url, "--progress", "none"]);
@@ -91,7 +91,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       run.child.stdin.end(numbers(50));
       const ended = await run.ended;
       assert.equal(ended.status, 0, ended.stderr);
-      assert.match(ended.stderr, /^100 ok/);
+      assert.match(ended.stderr, /^100 ok/m);
     });
   });
 }
@@ -111,6 +111,43 @@ describe("a cluster over Gearman", () => {
 });
 
 describe("keys", () => {
+  it("let in whose key is listed, to the pool and to its hosts, and nobody else", async () => {
+    const [pool, known, stranger] = await Promise.all(
+      ["pool", "known", "stranger"].map(async () => JSON.parse((await manyhands(["keys"])).stdout)),
+    );
+    const keyFile = (name: string, keys: object): string => file(`${name}.json`, JSON.stringify(keys));
+    const poolKeys = keyFile("pool", { ...pool, allow: [known.publicKey] });
+    const knownKeys = keyFile("known", { ...known, serverKey: pool.publicKey });
+    const strangerKeys = keyFile("stranger", { ...stranger, serverKey: pool.publicKey });
+    const url = `zmq+tcp://127.0.0.1:${await freePort()}`;
+    await host(url, "known", "--keys", knownKeys);
+    await host(url, "stranger", "--keys", strangerKeys);
+    const run = start(["map", `${tasks}#double`, "--connect", url, "--progress", "none", "--keys", poolKeys]);
+    run.child.stdin.write("21\n");
+    await run.seen("stdout", /^42$/m);
+    const ping = async (keys: string): Promise<string[]> => {
+      const { stdout } = await manyhands([
+        "cluster",
+        "ping",
+        "--connect",
+        url,
+        "--json",
+        "--timeout",
+        "2s",
+        "--keys",
+        keys,
+      ]);
+      return stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as HostReport).id);
+    };
+    assert.deepEqual(await ping(knownKeys), ["known"]);
+    assert.deepEqual(await ping(strangerKeys), []);
+    run.child.stdin.end();
+    assert.equal((await run.ended).status, 0);
+  });
+
   it("are a pair, in JSON", async () => {
     const { status, stdout } = await manyhands(["keys"]);
     assert.equal(status, 0);

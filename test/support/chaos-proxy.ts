@@ -17,6 +17,8 @@ export type Treatment =
   | { readonly kind: "pass" }
   /** Every piece is held up for a random time of at most `maxMs`; pieces stay in order. */
   | { readonly kind: "delay"; readonly maxMs: number }
+  /** Nothing arrives until another treatment begins, and then all of it. */
+  | { readonly kind: "hold" }
   /** Nothing arrives on either side, and nothing says so: the cable is pulled out. */
   | { readonly kind: "swallow" }
   /** Pieces of 1 to `maxBytes` bytes, each in a turn of its own. */
@@ -27,6 +29,8 @@ export class ChaosProxy {
   readonly #random: Random;
   readonly #passages = new Set<Passage>();
   #treatment: Treatment = { kind: "pass" };
+  /** What waits for another treatment. */
+  #held: (() => void)[] = [];
   #refuses = false;
 
   constructor(target: { readonly port: number; readonly host?: string }, seed: number) {
@@ -55,6 +59,7 @@ export class ChaosProxy {
   /** Treats bytes so from now on. A connection of which anything was swallowed stays dead, and nobody says so. */
   treat(treatment: Treatment): void {
     this.#treatment = treatment;
+    for (const release of this.#held.splice(0)) release();
   }
 
   /** Whether new connections are cut at once. */
@@ -146,6 +151,10 @@ export class ChaosProxy {
         await write(to, bytes);
         break;
       }
+      case "hold":
+        await new Promise<void>((resolve) => void this.#held.push(resolve));
+        await this.#pass(passage, bytes, to);
+        break;
       case "swallow":
         passage.isDead = true;
         break;

@@ -7,8 +7,8 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Random, random, seed } from "../../src/testing/random.ts";
 import { scratch } from "../../src/testing/stage.ts";
+import { type ChaosProxy, startProxy } from "../support/chaos-proxy.ts";
 import { freeUrl, type Program, quick, range, start } from "./cluster.ts";
-import { Proxy } from "./proxy.ts";
 
 const COUNT = 20_000;
 const WORKERS = 3;
@@ -17,7 +17,7 @@ const MOST_VENTILATORS = 2;
 
 interface Places {
   /** Between the workers and the others. */
-  readonly links: readonly Proxy[];
+  readonly links: readonly ChaosProxy[];
   readonly requests: string;
   readonly results: string;
   readonly file: string;
@@ -47,7 +47,13 @@ class Pipeline {
     const options = {
       sink: { results: { url: results, bind: true }, file, ...quick },
       ventilator: { requests: { url: requests, bind: true }, id: "v", count: COUNT, poisonLimit: 1_000, ...quick },
-      worker: { requests: links[0]!.url, results: links[1]!.url, handler: "slow", ms: 3, slots: 3 },
+      worker: {
+        requests: `tcp://${links[0]!.address}`,
+        results: `tcp://${links[1]!.address}`,
+        handler: "slow",
+        ms: 3,
+        slots: 3,
+      },
     }[kind as "sink"];
     const program = await start(this.#t, kind!, options);
     this.#programs.set(name, program);
@@ -72,9 +78,9 @@ class Pipeline {
     this.#count(isCut ? "cut link" : "silence link");
     if (isCut) link.cut();
     else {
-      link.hold();
+      link.treat({ kind: "hold" });
       await delay(chance.below(2.5 * quick.leaseMs));
-      link.release();
+      link.treat({ kind: "pass" });
     }
   }
 
@@ -116,7 +122,9 @@ describe("a pipeline under faults", () => {
     const chance = random(from);
     const file = join(scratch(t), "results");
     const [requests, results] = [await freeUrl(), await freeUrl()];
-    const links = await Promise.all([requests, results].map((url) => Proxy.open(t, url)));
+    const links = await Promise.all(
+      [requests, results].map((url, at) => startProxy(t, { port: Number(new URL(url).port) }, from + at)),
+    );
     const pipeline = new Pipeline(t, { requests, results, file, links });
     await Promise.all(pipeline.names.map((name) => pipeline.up(name)));
     let isDone = false;

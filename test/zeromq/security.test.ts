@@ -10,6 +10,7 @@ import { ConfigError, ProtocolError } from "../../src/protocol/errors.ts";
 import { DATA, HELLO, readFrame, writeFrame } from "../../src/protocol/session/frame.ts";
 import { readJson, writeJson } from "../../src/protocol/session/json-body.ts";
 import { it, rejectionOf } from "../../src/testing/stage.ts";
+import { announce } from "./announce.ts";
 import { collect, range, sink, until, ventilator, worker } from "./cluster.ts";
 
 interface Stage {
@@ -164,19 +165,7 @@ describe("a port that anybody may reach", () => {
 
   it("cuts off who announces a frame of 1 GiB", async (t) => {
     const all = await stage(t);
-    for (const url of [all.requests, all.results]) {
-      const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
-      await once(socket, "connect");
-      socket.write(Buffer.concat([greeting(), ready()]));
-      const header = Buffer.alloc(9);
-      header[0] = 2;
-      header.writeBigUInt64BE(2n ** 30n, 1);
-      socket.on("error", () => {});
-      socket.resume();
-      socket.write(header);
-      socket.write(Buffer.alloc(1_000));
-      await once(socket, "close");
-    }
+    for (const url of [all.requests, all.results]) await announce(url, 2n ** 30n);
     assert.ok(process.memoryUsage().rss < 2 ** 30, "nobody has made room for it");
     await all.works();
   });
@@ -218,24 +207,3 @@ describe("a port that anybody may reach", () => {
     await all.source.idle();
   });
 });
-
-/** The greeting of ZMTP 3.0 without security (RFC 23). */
-function greeting(): Buffer {
-  const bytes = Buffer.alloc(64);
-  bytes[0] = 0xff;
-  bytes[8] = 1;
-  bytes[9] = 0x7f;
-  bytes[10] = 3;
-  bytes.write("NULL", 12);
-  return bytes;
-}
-
-function ready(): Buffer {
-  const property = (name: string, value: string): Buffer => {
-    const size = Buffer.alloc(4);
-    size.writeUInt32BE(value.length);
-    return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), size, Buffer.from(value)]);
-  };
-  const body = Buffer.concat([Buffer.from("\x05READY"), property("Socket-Type", "DEALER")]);
-  return Buffer.concat([Buffer.from([4, body.length]), body]);
-}

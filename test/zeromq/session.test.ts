@@ -55,6 +55,39 @@ describe("a session", () => {
     assert.deepEqual(net.losses, ["silent"]);
   });
 
+  it("is given up by a client that wants it so when its hub is silent for two leases, and begins anew with the next hub", () => {
+    const net = new Net();
+    const [patient] = fleet(net, 1);
+    const [other] = fleet(net, 1, {}, true, true);
+    net.run(1);
+    net.isBlocked = true;
+    net.run(2 * LEASE_MS - 2 * HEARTBEAT_MS);
+    assert.equal(other!.losses, 0);
+    net.run(4 * HEARTBEAT_MS);
+    assert.equal(other!.losses, 1);
+    net.run(10 * LEASE_MS);
+    assert.deepEqual([patient!.losses, other!.losses], [0, 1]);
+    net.isBlocked = false;
+    net.restartHub();
+    // Connections are asked for more and more rarely.
+    net.run(12_000);
+    assert.deepEqual([patient!.openings, other!.openings], [2, 2]);
+    net.clientSends(other!, "a");
+    net.run(1);
+    assert.deepEqual(net.hubGot(other!), ["a"]);
+  });
+
+  it("is not given up by a client that was stopped itself", () => {
+    const net = new Net();
+    const [client] = fleet(net, 1, {}, true, true);
+    net.run(1);
+    client!.isStopped = true;
+    net.skip(100 * LEASE_MS);
+    client!.isStopped = false;
+    net.run(LEASE_MS);
+    assert.equal(client!.losses, 0);
+  });
+
   it("of a client whose thread is busy lives for as long as it said that this may take", () => {
     const net = new Net();
     const [client] = fleet(net, 1, { blockMs: 10 * LEASE_MS });

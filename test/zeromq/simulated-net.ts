@@ -245,7 +245,13 @@ export class Net {
 }
 
 /** So many clients, connected. */
-export function fleet(net: Net, count: number, hello: Record<string, unknown> = {}, connects = true): SimClient[] {
+export function fleet(
+  net: Net,
+  count: number,
+  hello: Record<string, unknown> = {},
+  connects = true,
+  givesUp = false,
+): SimClient[] {
   return Array.from({ length: count }, () => {
     const at = net.clients.length;
     let sessions = 0;
@@ -253,6 +259,7 @@ export function fleet(net: Net, count: number, hello: Record<string, unknown> = 
       {
         hello: { link: "requests", id: `#${at}`, epoch: "e", ...hello },
         heartbeatMs: HEARTBEAT_MS,
+        givesUp,
         newId: () => `${at}-${++sessions}`.padEnd(8, "."),
         random: () => 0.5,
       },

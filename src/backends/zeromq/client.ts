@@ -27,6 +27,8 @@ export interface ClientSettings {
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly maxMessageBytes: number;
+  /** A session whose hub is silent for two leases is lost. */
+  readonly givesUp?: boolean;
 }
 
 /** One hub, as its client sees it. */
@@ -94,6 +96,7 @@ export class Client {
       return isComplete || !wasOpen;
     });
     const all = await Promise.all(endings);
+    await this.#link.unbind();
     this.destroy();
     return all.every(Boolean);
   }
@@ -126,6 +129,7 @@ export class Client {
     const options = {
       hello: this.#hello,
       heartbeatMs: this.#settings.heartbeatMs,
+      givesUp: this.#settings.givesUp === true,
       newId: () => randomBytes(8).toString("latin1"),
       random: Math.random,
     };

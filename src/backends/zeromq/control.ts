@@ -1,161 +1,104 @@
-// Asks something of the hosts of a pool, by way of the pool.
-import { type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
+// Asks something of the hosts of pools: by way of pools that have bound, or of hosts that have bound themselves.
+import { ConfigError, type ProtocolError } from "../../protocol/errors.ts";
 import { anything, readOptions } from "../../protocol/options.ts";
-import type { ClusterControl, ControlOptions, HostLine, HostReport } from "../cluster-control.ts";
-import { type Answer, type Ask, readAnswer, writeControl } from "../control-body.ts";
-import { HANDS_HEARTBEAT_MS, HANDS_LEASE_MS, HANDS_LINK, HANDS_MESSAGE_BYTES } from "./backend.ts";
-import { Client, type Peer } from "./client.ts";
-import { type Places, readPlaces } from "./endpoint.ts";
-import { loadEngine } from "./engine.ts";
+import { type ClusterControl, type HostReport, isMeant } from "../cluster-control.ts";
+import { readAnswer } from "../control-body.ts";
+import { Client } from "./client.ts";
+import type { Places } from "./endpoint.ts";
+import { type Engine, loadEngine } from "./engine.ts";
+import {
+  connectedPlaces,
+  HANDS_HEARTBEAT_MS,
+  HANDS_LEASE_MS,
+  HANDS_LINK,
+  HANDS_MESSAGE_BYTES,
+  type HandsSecurity,
+  SECURITY_RULES,
+} from "./hands-link.ts";
+import { Hub } from "./hub.ts";
+import { Inquiries } from "./inquiries.ts";
 import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
 
-export interface ZeromqControlOptions extends RoleOptions {
-  /** Where a pool has bound. */
-  readonly connect: Places;
+export interface ZeromqControlOptions extends RoleOptions, HandsSecurity {
+  /** Where pools have bound: their hosts are reached through them. */
+  readonly connect?: Places;
+  /** Where hosts have bound. One of the two has to be given. */
+  readonly hosts?: Places;
 }
 
-const TIMEOUT_MS = 5_000;
-
 /**
- * Reaches the hosts that serve a pool which has bound. Without such a pool nobody answers.
+ * Reaches hosts: those that serve the pools at `connect`, for as long as these are there, or those at `hosts`.
  *
  * @throws ConfigError for a wrong option; BackendUnavailableError where the package `zeromq` is missing
  */
 export async function zeromqControl(options: ZeromqControlOptions): Promise<ClusterControl> {
-  const given = readOptions("zeromqControl()", options, { ...ROLE_RULES, connect: anything });
-  const places = readPlaces('option "connect" of zeromqControl()', given.connect);
-  const control = new ZeromqControl();
-  const client = new Client(
-    await loadEngine(),
+  const given = readOptions("zeromqControl()", options, {
+    ...ROLE_RULES,
+    ...SECURITY_RULES,
+    connect: anything,
+    hosts: anything,
+  });
+  const { connect, hosts, id = newIdentity(), maxMessageBytes = HANDS_MESSAGE_BYTES } = given;
+  if ((connect === undefined) === (hosts === undefined)) {
+    throw new ConfigError('Cannot use zeromqControl(): give one of "connect" and "hosts"');
+  }
+  const settings = { id, maxMessageBytes, warn: warner(given.onWarning) };
+  if (hosts === undefined) {
+    return await throughPools(connectedPlaces('option "connect" of zeromqControl()', connect, given), settings);
+  }
+  return await toHosts(connectedPlaces('option "hosts" of zeromqControl()', hosts, given), settings);
+}
+
+interface ControlSettings {
+  readonly id: string;
+  readonly maxMessageBytes: number;
+  readonly warn: (error: ProtocolError) => void;
+}
+
+type Opened = ReturnType<typeof connectedPlaces>;
+
+const TIMES = { heartbeatMs: HANDS_HEARTBEAT_MS, leaseMs: HANDS_LEASE_MS };
+const GOODBYE_MS = 1_000;
+
+async function throughPools(places: Opened, { id, maxMessageBytes, warn }: ControlSettings): Promise<ClusterControl> {
+  const engine: Engine = await loadEngine();
+  const inquiries = new Inquiries(places.length, () => client.close(GOODBYE_MS));
+  const hello = { link: HANDS_LINK, id, role: "control" };
+  const client: Client = new Client(
+    engine,
+    { hello, ...TIMES, maxMessageBytes },
     {
-      hello: { link: HANDS_LINK, id: given.id ?? newIdentity(), role: "control" },
-      heartbeatMs: HANDS_HEARTBEAT_MS,
-      leaseMs: HANDS_LEASE_MS,
-      maxMessageBytes: given.maxMessageBytes ?? HANDS_MESSAGE_BYTES,
-    },
-    {
-      opened: (peer) => control.opened(peer),
-      delivered: (_, body) => control.delivered(readAnswer(body)),
-      lost: () => control.lost(),
-      refused: (error) => control.refused(error),
-      garbage: warner(given.onWarning),
+      opened: (peer) => inquiries.joined(peer, (body) => void client.send(peer, body)),
+      delivered: (peer, body) => inquiries.heard(peer, readAnswer(body)),
+      lost: (peer) => inquiries.left(peer),
+      refused: (error) => inquiries.refused(error),
+      garbage: warn,
     },
   );
-  control.client = client;
   await client.open(places);
-  return control;
+  return inquiries;
 }
 
-/** One question, and what has come of it. */
-interface Pending {
-  readonly reports: Map<string, HostReport>;
-  asked: number;
-  onLine: ((line: HostLine) => void) | undefined;
-  isDone(): void;
-}
-
-class ZeromqControl implements ClusterControl {
-  client: Client | undefined;
-  readonly #pending = new Map<number, Pending>();
-  #peer: Peer | undefined;
-  #refusal: ProtocolError | undefined;
-  #onChange: () => void = () => {};
-  #number = 0;
-
-  opened(peer: Peer): void {
-    this.#peer = peer;
-    this.#onChange();
-  }
-
-  lost(): void {
-    this.#peer = undefined;
-  }
-
-  refused(error: ProtocolError): void {
-    this.#refusal = error;
-    this.#onChange();
-  }
-
-  delivered({ number, report, line, asked }: Answer): void {
-    const pending = this.#pending.get(number);
-    if (pending === undefined) return;
-    if (line !== undefined) pending.onLine?.(line);
-    if (report !== undefined) pending.reports.set(report.id, report);
-    if (asked !== undefined) pending.asked = asked;
-    if (pending.reports.size >= pending.asked) pending.isDone();
-  }
-
-  ping(options?: ControlOptions): Promise<readonly HostReport[]> {
-    return this.#ask("ping", options);
-  }
-
-  quit(options?: ControlOptions): Promise<readonly HostReport[]> {
-    return this.#ask("quit", options);
-  }
-
-  restart(options?: ControlOptions): Promise<readonly HostReport[]> {
-    return this.#ask("restart", options);
-  }
-
-  async logs(
-    onLine: (line: HostLine) => void,
-    { signal, ...options }: ControlOptions & { readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
-    const number = ++this.#number;
-    await this.#ask("logs", options, number, onLine);
-    await new Promise<void>((resolve) => {
-      if (signal?.aborted === true) resolve();
-      else signal?.addEventListener("abort", () => resolve(), { once: true });
-    });
-    this.#pending.delete(number);
-    if (this.#peer !== undefined)
-      this.client?.send(this.#peer, writeControl({ ask: "hush", number, ...idsOf(options) }));
-  }
-
-  async close(): Promise<void> {
-    await this.client?.close(1_000);
-  }
-
-  async #ask(
-    ask: Ask,
-    options: ControlOptions = {},
-    number = ++this.#number,
-    onLine?: (line: HostLine) => void,
-  ): Promise<readonly HostReport[]> {
-    const { timeoutMs = TIMEOUT_MS } = options;
-    const until = performance.now() + timeoutMs;
-    const peer = await this.#connected(until, timeoutMs);
-    const reports = new Map<string, HostReport>();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, until - performance.now());
-      const isDone = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#pending.set(number, { reports, asked: Number.POSITIVE_INFINITY, onLine, isDone });
-      this.client?.send(peer, writeControl({ ask, number, ...idsOf(options) }));
-    });
-    if (onLine === undefined) this.#pending.delete(number);
-    return [...reports.values()];
-  }
-
-  async #connected(until: number, timeoutMs: number): Promise<Peer> {
-    if (this.#peer === undefined && this.#refusal === undefined) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, until - performance.now());
-        this.#onChange = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    if (this.#refusal !== undefined) throw this.#refusal;
-    if (this.#peer === undefined)
-      throw new ReceiveTimeoutError(`Cannot ask hosts: no pool answered within ${timeoutMs} ms`);
-    return this.#peer;
-  }
-}
-
-function idsOf({ ids }: ControlOptions): { readonly ids?: readonly string[] } {
-  return ids === undefined ? {} : { ids };
+async function toHosts(places: Opened, { id, maxMessageBytes, warn }: ControlSettings): Promise<ClusterControl> {
+  const engine: Engine = await loadEngine();
+  const inquiries = new Inquiries(places.length, () => hub.close(GOODBYE_MS));
+  const hub: Hub = new Hub(
+    engine,
+    { link: HANDS_LINK, role: "control", id, ...TIMES, maxMessageBytes },
+    {
+      opened: (session, hello) => {
+        const name = hello as unknown as Pick<HostReport, "id" | "host" | "pid">;
+        inquiries.joined(
+          session,
+          (body) => hub.send(session, body),
+          (ids) => isMeant(name, ids),
+        );
+      },
+      delivered: (session, body) => inquiries.heard(session, readAnswer(body)),
+      lost: (session) => inquiries.left(session),
+      garbage: warn,
+    },
+  );
+  await hub.open(places);
+  return inquiries;
 }

@@ -19,6 +19,8 @@ export interface HubEars {
 export interface HubSettings {
   readonly link: string;
   readonly id: string;
+  /** What it is, for its clients. */
+  readonly role?: string;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly maxMessageBytes: number;
@@ -36,9 +38,17 @@ export class Hub {
   #isCarrying = false;
 
   constructor(engine: Engine, settings: HubSettings, ears: HubEars) {
-    const { link, id, heartbeatMs, leaseMs } = settings;
+    const { link, id, role, heartbeatMs, leaseMs } = settings;
     const epoch = randomBytes(8).toString("hex");
-    const options = { link, id, epoch, heartbeatMs, leaseMs, maxSessions: MAX_SESSIONS };
+    const options = {
+      link,
+      id,
+      epoch,
+      heartbeatMs,
+      leaseMs,
+      maxSessions: MAX_SESSIONS,
+      ...(role === undefined ? {} : { role }),
+    };
     this.#sessions = new HubSessions<Route>(options, performance.now());
     this.#ears = ears;
     this.#link = new Link(engine, settings, {
@@ -66,6 +76,12 @@ export class Hub {
     this.#carryOut();
   }
 
+  /** Ends a session that breaks the rules, and tells its client why. */
+  refuse(session: string, error: ProtocolError): void {
+    this.#sessions.refuse(session, error, performance.now());
+    this.#carryOut();
+  }
+
   /** Says goodbye and closes the sockets. Resolves to whether every client has all that was sent to it. */
   async close(graceMs: number): Promise<boolean> {
     const isComplete = await new Promise<boolean>((resolve) => {
@@ -73,6 +89,7 @@ export class Hub {
       this.#sessions.close(graceMs, performance.now());
       this.#carryOut();
     });
+    await this.#link.unbind();
     this.destroy();
     return isComplete;
   }

@@ -78,6 +78,11 @@ export class Link {
     this.#ports[Number(route.key)]?.renew();
   }
 
+  /** Frees what was bound, and resolves when others can bind there. */
+  async unbind(): Promise<void> {
+    await Promise.all(this.#ports.map((port) => port.unbind()));
+  }
+
   close(): void {
     for (const port of this.#ports) port.close();
   }
@@ -93,6 +98,9 @@ class Port {
   #socket: Router | Dealer | undefined;
   #gatekeeper: Gatekeeper | undefined;
   #isClosed = false;
+  #isUnbinding = false;
+  /** Resolves when nothing listens any more. */
+  #isDeaf: Promise<void> = Promise.resolve();
   url = "";
 
   constructor(engine: Engine, options: LinkOptions, ears: LinkEars, name: string, place: Endpoint | Socket) {
@@ -129,6 +137,19 @@ class Port {
     if (this.#isClosed || this.#endpoint === undefined || this.#endpoint.bind) return;
     this.#socket?.close();
     this.#connect(this.#endpoint);
+  }
+
+  async unbind(): Promise<void> {
+    const socket = this.#socket;
+    if (this.#endpoint?.bind !== true || socket === undefined || socket.closed) return;
+    this.#isUnbinding = true;
+    try {
+      await socket.unbind(this.url);
+      // A socket that is closed frees its port some time later; one that is unbound says so.
+      await this.#isDeaf;
+    } catch {
+      // It was closed meanwhile.
+    }
   }
 
   close(): void {
@@ -237,7 +258,8 @@ class Port {
       try {
         parts = await socket.receive();
       } catch (error) {
-        if (socket.closed) return;
+        // While a socket is unbound it cannot be read; nobody waits for anything then.
+        if (socket.closed || this.#isUnbinding) return;
         throw error;
       }
       if (parts.length === (isRouter ? 2 : 1)) {
@@ -256,7 +278,7 @@ class Port {
     const run = async (): Promise<void> => {
       while (!events.closed && !socket.closed) {
         const event = await events.receive();
-        if (socket.closed || event.type === "end") return;
+        if (socket.closed || event.type === "end" || (bind && event.type === "close")) return;
         if (event.type === "handshake" && !bind) this.#ears.up(this.#made);
         else if (event.type === "disconnect" && !bind) this.#ears.down(this.#made);
         // Of the other kind are connections that broke meanwhile: they are made again.
@@ -267,7 +289,7 @@ class Port {
       }
     };
     // An observer that ends before its socket costs only warnings, and a faster notice of what its heartbeats notice too.
-    run().catch(() => {});
+    this.#isDeaf = run().catch(() => {});
   }
 }
 

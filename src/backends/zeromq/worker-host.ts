@@ -1,17 +1,27 @@
 // A host over ZeroMQ: finds pools, and is found by them.
 import { availableParallelism } from "node:os";
 import { ConfigError, ProtocolError } from "../../protocol/errors.ts";
-import { func, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
+import { anything, func, positiveWholeNumber, type Rule, readOptions } from "../../protocol/options.ts";
 import type { Backend } from "../backend.ts";
 import { ClusterHost, type HostEnd } from "../cluster-host.ts";
 import { isControl, readQuestion } from "../control-body.ts";
-import { binding, HANDS_HEARTBEAT_MS, HANDS_LEASE_MS, HANDS_LINK, HANDS_MESSAGE_BYTES } from "./backend.ts";
+import type { HandsCounts } from "../hands-host.ts";
 import { Client, type Peer } from "./client.ts";
-import { type Places, readPlaces } from "./endpoint.ts";
+import type { Places } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
+import {
+  boundPlaces,
+  connectedPlaces,
+  HANDS_HEARTBEAT_MS,
+  HANDS_LEASE_MS,
+  HANDS_LINK,
+  HANDS_MESSAGE_BYTES,
+  type HandsSecurity,
+  SECURITY_RULES,
+} from "./hands-link.ts";
 import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
 
-export interface ZeromqWorkerOptions extends RoleOptions {
+export interface ZeromqWorkerOptions extends RoleOptions, HandsSecurity {
   /** Pools that bind. */
   readonly connect?: Places;
   /** Where pools connect to. One of the two has to be given. */
@@ -24,6 +34,8 @@ export interface ZeromqWorkerOptions extends RoleOptions {
 
 export interface ZeromqWorkerHandle {
   readonly id: string;
+  /** What it has and had to do, in numbers. */
+  readonly counts: HandsCounts;
   /** Resolves when it has ended. Rejects where a pool does not want it. */
   readonly done: Promise<HostEnd>;
   /** Finishes what it has, then ends. */
@@ -44,8 +56,9 @@ const GOODBYE_MS = 1_000;
 export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<ZeromqWorkerHandle> {
   const given = readOptions("runZeromqWorker()", options, {
     ...ROLE_RULES,
-    bind: (value: unknown) => value,
-    connect: (value: unknown) => value,
+    ...SECURITY_RULES,
+    bind: anything,
+    connect: anything,
     hands: positiveWholeNumber,
     backend: func as Rule<(concurrency: number) => Backend>,
   });
@@ -56,8 +69,8 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
   if (backend === undefined) throw new ConfigError('Cannot use runZeromqWorker(): option "backend" is missing');
   const places =
     bind === undefined
-      ? readPlaces('option "connect" of runZeromqWorker()', connect)
-      : readPlaces('option "bind" of runZeromqWorker()', binding(bind));
+      ? connectedPlaces('option "connect" of runZeromqWorker()', connect, given)
+      : boundPlaces('option "bind" of runZeromqWorker()', bind, given);
   const warn = warner(given.onWarning);
   const peers = new Map<string, Peer>();
   const sessions = new Map<Peer, string>();
@@ -81,6 +94,7 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
     sessions.delete(peer);
     peers.delete(session);
     host.hands.lost(session);
+    host.forget(session);
   };
   const client: Client = new Client(
     await loadEngine(),
@@ -89,18 +103,23 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
       heartbeatMs: HANDS_HEARTBEAT_MS,
       leaseMs: HANDS_LEASE_MS,
       maxMessageBytes: given.maxMessageBytes ?? HANDS_MESSAGE_BYTES,
+      // A pool that is gone for good must not leave its workers at it.
+      givesUp: true,
     },
     {
-      opened: (peer) => {
+      opened: (peer, welcome) => {
         forget(peer);
         const session = String(++count);
         peers.set(session, peer);
         sessions.set(peer, session);
-        host.hands.opened(session);
+        // Who only asks needs no workers.
+        if (welcome["role"] !== "control") host.hands.opened(session);
       },
       delivered: (peer, body) => {
-        if (isControl(body)) host.answer(readQuestion(body), (answer) => void client.send(peer, answer));
-        else host.hands.delivered(sessions.get(peer) ?? "", body);
+        const session = sessions.get(peer);
+        if (session === undefined) return;
+        if (isControl(body)) host.answer(readQuestion(body), session, (answer) => void client.send(peer, answer));
+        else host.hands.delivered(session, body);
       },
       lost: forget,
       refused: refuse,
@@ -112,6 +131,9 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
   refused.catch(() => {});
   return {
     id: host.id,
+    get counts() {
+      return host.hands.counts;
+    },
     done: end(host, client, refused),
     quit: () => host.leave("quit"),
     restart: () => host.leave("restart"),

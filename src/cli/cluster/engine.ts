@@ -3,7 +3,7 @@ import type { ClusterControl } from "../../backends/cluster-control.ts";
 import type { Backend } from "../../index.ts";
 import { wrongUsage } from "../complaint.ts";
 import type { ClusterUrl } from "../grammar/cluster-url.ts";
-import type { Cluster } from "./flags.ts";
+import type { Cluster, Keys } from "./flags.ts";
 
 /** A host that serves. */
 export interface ServingHost {
@@ -56,6 +56,6 @@ function refuseGearman(url: ClusterUrl): asserts url is ClusterUrl & { readonly 
   );
 }
 
-function securityOf({ keys, isInsecure }: Cluster): { readonly curve?: object; readonly insecure?: true } {
+function securityOf({ keys, isInsecure }: Cluster): { readonly curve?: Keys; readonly insecure?: true } {
   return { ...(keys === undefined ? {} : { curve: keys }), ...(isInsecure ? { insecure: true } : {}) };
 }

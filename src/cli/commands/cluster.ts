@@ -1,6 +1,6 @@
 // `manyhands cluster`: the hosts of a cluster, seen and controlled from anywhere that reaches it.
 import type { Command } from "commander";
-import type { ClusterControl, HostReport } from "../../backends/cluster-control.ts";
+import { type ClusterControl, type HostReport, isMeant } from "../../backends/cluster-control.ts";
 import { openControl } from "../cluster/engine.ts";
 import { addClusterFlags, type ClusterFlags, readCluster } from "../cluster/flags.ts";
 import { hostTable } from "../cluster/host-table.ts";
@@ -72,7 +72,7 @@ async function ask(control: ClusterControl, verb: Verb, ids: readonly string[], 
       : await control[verb](options);
   if (flags.json === true) for (const report of reports) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(hostTable(reports, Date.now()));
-  const missing = ids.filter((id) => !reports.some((report) => report.id === id));
+  const missing = ids.filter((id) => !reports.some((report) => isMeant(report, [id])));
   const count = `${reports.length} host${reports.length === 1 ? "" : "s"} ${VERBS[verb].done}`;
   process.stderr.write(`${count}${missing.length === 0 ? "" : `; no answer from ${missing.join(", ")}`}\n`);
   return reports.length === 0 || missing.length > 0 ? EXIT_CODES.noWorker.code : EXIT_CODES.ok.code;
@@ -85,7 +85,7 @@ async function rollingRestart(
   timeoutMs: number,
 ): Promise<readonly HostReport[]> {
   const all = await control.ping({ timeoutMs });
-  const chosen = all.filter(({ id }) => options.ids?.includes(id) ?? true);
+  const chosen = all.filter((host) => isMeant(host, options.ids));
   const done: HostReport[] = [];
   for (const { id } of chosen) {
     const [report] = await control.restart({ ids: [id], timeoutMs });

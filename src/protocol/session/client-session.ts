@@ -41,6 +41,8 @@ export interface ClientOptions {
   readonly hello: JsonObject;
   /** How often to be heard until the hub says it. */
   readonly heartbeatMs: number;
+  /** A session whose hub is silent for two leases is lost: another hub may never come. Otherwise it waits for as long as it takes. */
+  readonly givesUp?: boolean;
   /** Makes a session id of eight random latin1 characters. */
   readonly newId: () => string;
   readonly random: () => number;
@@ -59,7 +61,10 @@ export class ClientSession {
   #beatAt: number;
   #heartbeatMs: number;
   #leaseMs: number;
+  /** Since when the hub is silent on the connection of now. */
   #heardAt: number;
+  /** Since when it is silent on any. */
+  #silentSince: number;
   #wroteAt = 0;
   /** Renewals since the hub was last heard. */
   #renewals = 0;
@@ -77,6 +82,7 @@ export class ClientSession {
     this.#stream = new OrderedStream(options.newId());
     this.#beatAt = now + options.heartbeatMs;
     this.#heardAt = now;
+    this.#silentSince = now;
   }
 
   /** When `tick` is to be called. */
@@ -149,6 +155,7 @@ export class ClientSession {
       return;
     }
     this.#heardAt = now;
+    this.#silentSince = now;
     this.#renewals = 0;
     switch (frame.type) {
       case WELCOME:
@@ -186,10 +193,16 @@ export class ClientSession {
     if (this.#state === "ended") return;
     // A process that was stopped, or whose thread was busy, must not take its own silence for the hub's.
     const lateMs = now - this.wakeAt;
-    if (lateMs > this.#heartbeatMs) this.#heardAt += lateMs;
+    if (lateMs > this.#heartbeatMs) {
+      this.#heardAt += lateMs;
+      this.#silentSince += lateMs;
+    }
     if (now >= this.#closeBy) {
       this.#end(false);
       return;
+    }
+    if (this.#options.givesUp === true && this.#state === "open" && now - this.#silentSince >= 2 * this.#leaseMs) {
+      this.#forget("the hub was silent for two leases");
     }
     if (now >= this.#renewAt) {
       this.#renewAt = Number.POSITIVE_INFINITY;

@@ -45,6 +45,8 @@ export interface HubOptions {
   /** What the sessions are for, which a HELLO has to name: `requests`, `results`, `commands`. */
   readonly link: string;
   readonly id: string;
+  /** What it is, for its clients; undefined where there is only one kind. */
+  readonly role?: string;
   /** Another one for each life of the hub. */
   readonly epoch: string;
   readonly heartbeatMs: number;
@@ -89,8 +91,8 @@ export class HubSessions<R extends HubRoute> {
 
   constructor(options: HubOptions, now: number) {
     this.#options = options;
-    const { id, epoch, heartbeatMs, leaseMs } = options;
-    this.#welcome = writeJson({ id, epoch, heartbeatMs, leaseMs });
+    const { id, role, epoch, heartbeatMs, leaseMs } = options;
+    this.#welcome = writeJson({ id, epoch, heartbeatMs, leaseMs, ...(role === undefined ? {} : { role }) });
     this.#call = writeFrame(CALL, NO_SESSION, 0, 0, writeJson({ id, epoch }));
     this.#beatAt = now + heartbeatMs;
   }

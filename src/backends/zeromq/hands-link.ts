@@ -1,0 +1,60 @@
+// The channel between pools and hosts: what it is called, how quick it is to notice what is gone, and where it is.
+import { anything, flag, type Rule } from "../../protocol/options.ts";
+import { type Curve, readPlaces } from "./endpoint.ts";
+
+/** Sessions of hosts with pools, and of those who ask something of hosts. */
+export const HANDS_LINK = "hands";
+/** How often to be heard, and how long to be silent, where nothing is said. */
+export const HANDS_HEARTBEAT_MS = 1_000;
+export const HANDS_LEASE_MS = 5_000;
+export const HANDS_MESSAGE_BYTES: number = 256 * 1024 * 1024;
+
+export interface HandsSecurity {
+  /** Keys for all places that have none of their own: with `allow` where they are bound, with `serverKey` where they are connected to. */
+  readonly curve?: Curve;
+  /** Allows to bind off loopback without CURVE: whoever reaches the port may then run tasks. Default false. */
+  readonly insecure?: boolean;
+}
+
+export const SECURITY_RULES: { readonly curve: Rule<unknown>; readonly insecure: Rule<boolean> } = {
+  curve: anything,
+  insecure: flag,
+};
+
+interface Security {
+  readonly curve: unknown;
+  readonly insecure: boolean | undefined;
+}
+
+/**
+ * Where to bind: what is given is to be bound, whatever it says.
+ * @param what how the option is called, for messages
+ */
+export function boundPlaces(what: string, places: unknown, security: Security): ReturnType<typeof readPlaces> {
+  const { insecure } = security;
+  const more = { bind: true, ...(insecure === true ? { insecure } : {}) };
+  return readPlaces(
+    what,
+    each(places, (place) => ({ ...secured(place, security), ...more })),
+  );
+}
+
+/** Where to connect to. */
+export function connectedPlaces(what: string, places: unknown, security: Security): ReturnType<typeof readPlaces> {
+  return readPlaces(
+    what,
+    each(places, (place) => secured(place, security)),
+  );
+}
+
+function secured(place: object, { curve }: Security): object {
+  return { ...(curve === undefined ? {} : { curve }), ...place };
+}
+
+/** Descriptions are changed; what is a ready socket, or nothing at all, stays what it is. */
+function each(places: unknown, change: (place: object) => object): unknown {
+  if (Array.isArray(places)) return places.map((place: unknown) => each(place, change));
+  if (typeof places === "string") return change({ url: places });
+  const isPlain = typeof places === "object" && places !== null && Object.getPrototypeOf(places) === Object.prototype;
+  return isPlain ? change(places) : places;
+}
