@@ -172,7 +172,7 @@ class Pair {
     const newest = most === 0 ? [] : ahead.slice(-most);
     assert.deepEqual(
       this.record.aheadTickets(most),
-      newest.map(({ ticket }) => ticket),
+      newest.map(({ ticket }) => ticket).toReversed(),
     );
     // The worker has begun the first of them meanwhile.
     for (const sent of newest.slice(begun)) {
