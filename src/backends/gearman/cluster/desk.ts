@@ -44,7 +44,7 @@ export class Desk {
   }
 
   close(): void {
-    for (const from of [...this.#listening.keys()]) this.#end(from);
+    for (const from of this.#listening.keys()) this.#end(from);
   }
 
   #listen(job: AssignedJob, from: string, question: Question): void {
