@@ -36,7 +36,7 @@ export interface HostLine {
 }
 
 export interface ControlOptions {
-  /** Of the hosts that are meant; default all. */
+  /** Of the hosts that are meant, or `host:pid`; default all. */
   readonly ids?: readonly string[];
   /** How long to wait for answers, default 5,000 ms. */
   readonly timeoutMs?: number;

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { LIBRARY_VERSION } from "../protocol/version.ts";
 import type { Backend } from "./backend.ts";
 import type { HostLine, HostReport } from "./cluster-control.ts";
-import { type Answer, type Question, writeControl } from "./control-body.ts";
+import { type Answer, isMeant, type Question, writeControl } from "./control-body.ts";
 import { HANDS_VERSION } from "./hand-wire.ts";
 import { HandsHost } from "./hands-host.ts";
 import type { HostHello } from "./remote-hands.ts";
@@ -65,8 +65,9 @@ export class ClusterHost {
   }
 
   /** Answers a question; `undefined` where it is meant for others. */
-  answer({ ask, number, ids, from }: Question, say: (body: Uint8Array) => void): void {
-    if (ids !== undefined && !ids.includes(this.id)) return;
+  answer(question: Question, say: (body: Uint8Array) => void): void {
+    if (!isMeant(question, this.id, this.#whereabouts)) return;
+    const { ask, number, from } = question;
     const address = from === undefined ? { number } : { number, from };
     if (ask === "quit" || ask === "restart") this.leave(ask);
     const who = `${from ?? ""} ${number}`;

@@ -10,7 +10,7 @@ export interface Question {
   readonly ask: Ask;
   /** Of the question, for the answer. */
   readonly number: number;
-  /** Of the hosts that are meant; undefined for all. */
+  /** Of the hosts that are meant, or `host:pid`; undefined for all. */
   readonly ids?: readonly string[];
   /** Who asks, where somebody in between has to know. */
   readonly from?: string;
@@ -35,6 +35,11 @@ export function writeControl(content: Question | Answer): Uint8Array {
 
 export function isControl(body: Uint8Array): boolean {
   return body[0] === MARK;
+}
+
+/** Who is asked: everybody, or those that are called so: by id, or by `host:pid`, since an id may have been given twice. */
+export function isMeant({ ids }: Question, id: string, { host, pid }: { host: string; pid: number }): boolean {
+  return ids === undefined || ids.includes(id) || ids.includes(`${host}:${pid}`);
 }
 
 /** @throws ProtocolError for anything else */

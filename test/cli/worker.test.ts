@@ -16,7 +16,10 @@ describe("manyhands worker", () => {
   it("needs a pool, and a module that is there", async () => {
     const alone = await manyhands(["worker", tasks]);
     assert.deepEqual([alone.status, alone.stdout], [2, ""]);
-    assert.match(alone.stderr, /^manyhands: Cannot run a worker without a pool: add --connect URL to join a cluster, or --stdio/);
+    assert.match(
+      alone.stderr,
+      /^manyhands: Cannot run a worker without a pool: add --connect URL to join a cluster, or --stdio/,
+    );
     const missing = await manyhands(["worker", "--stdio", "./no-such-module.js"]);
     assert.deepEqual([missing.status, missing.stdout], [2, ""]);
     assert.match(missing.stderr, /^manyhands: Cannot serve "\.\/no-such-module\.js": there is no such file/);

@@ -10,7 +10,7 @@ import {
 } from "../../protocol/options.ts";
 import type { JsonObject } from "../../protocol/session/json-body.ts";
 import type { Backend } from "../backend.ts";
-import { isControl, readAnswer, readQuestion, writeControl } from "../control-body.ts";
+import { isControl, isMeant, readAnswer, readQuestion, writeControl } from "../control-body.ts";
 import { type Carrier, type CarrierEars, RemoteHands } from "../remote-hands.ts";
 import { type Place, type Places, readPlaces } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
@@ -123,8 +123,8 @@ interface HubCarrierSettings {
 class HubCarrier implements Carrier {
   readonly #places: ReturnType<typeof readPlaces>;
   readonly #settings: HubCarrierSettings;
-  /** Ids of hosts by their session. */
-  readonly #hosts = new Map<string, string>();
+  /** What hosts have said of themselves, by their session. */
+  readonly #hosts = new Map<string, { readonly id: string; readonly host: string; readonly pid: number }>();
   /** Sessions of those who ask something of hosts. */
   readonly #askers = new Set<string>();
   #opening: Promise<Hub | undefined> = Promise.resolve(undefined);
@@ -175,7 +175,7 @@ class HubCarrier implements Carrier {
     }
     try {
       ears.opened(session, hello);
-      this.#hosts.set(session, String(hello["id"]));
+      this.#hosts.set(session, { id: String(hello["id"]), host: String(hello["host"]), pid: Number(hello["pid"]) });
     } catch (error) {
       this.#settings.warn(error as ProtocolError);
     }
@@ -196,8 +196,8 @@ class HubCarrier implements Carrier {
   #passOn(from: string, body: Uint8Array): void {
     const question = readQuestion(body);
     let asked = 0;
-    for (const [session, id] of this.#hosts) {
-      if (question.ids !== undefined && !question.ids.includes(id)) continue;
+    for (const [session, host] of this.#hosts) {
+      if (!isMeant(question, host.id, host)) continue;
       this.#hub?.send(session, writeControl({ ...question, from }));
       asked++;
     }

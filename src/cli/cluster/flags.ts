@@ -9,6 +9,7 @@ export interface ClusterFlags {
   readonly connect?: string;
   readonly keys?: string;
   readonly insecure?: boolean;
+  readonly namespace?: string;
 }
 
 /** Keys of CURVE, as `manyhands keys` writes them. */
@@ -23,11 +24,14 @@ export interface Cluster {
   readonly url: ClusterUrl;
   readonly keys: Keys | undefined;
   readonly isInsecure: boolean;
+  /** Undefined for the default. */
+  readonly namespace: string | undefined;
 }
 
 export function clusterOptions(): readonly Option[] {
   return [
-    new Option("--connect <URL>", "the cluster, as zmq+tcp://host:port"),
+    new Option("--connect <URL>", "the cluster, as gearman://host[:port][,host…] or zmq+tcp://host:port"),
+    new Option("--namespace <NAME>", "which cluster of those at the same Gearman servers (default: manyhands)"),
     new Option("--keys <FILE>", "keys of CURVE for ZeroMQ, as manyhands keys writes them"),
     new Option("--insecure", "let ZeroMQ bind off loopback without keys"),
   ];
@@ -46,6 +50,7 @@ export async function readCluster(flags: ClusterFlags): Promise<Cluster> {
     url,
     keys: flags.keys === undefined ? undefined : await readKeys(flags.keys),
     isInsecure: flags.insecure === true,
+    namespace: flags.namespace,
   };
 }
 

@@ -30,7 +30,7 @@ export function addClusterCommand(program: Command, onStatus: OnStatus): void {
     .description("see and control the worker hosts of a cluster")
     .helpOption("-h, --help", "show this help");
   for (const [verb, { summary }] of Object.entries(VERBS)) {
-    const command = cluster.command(`${verb} [ids...]`).description(`${summary}; without ids, all of them`);
+    const command = cluster.command(`${verb} [ids...]`).description(`${summary}; by ids or HOST:PID, else all`);
     addCommon(command).option("--timeout <D>", "how long to wait for answers", "5s");
     if (verb === "restart") command.option("--rolling", "one after another: the next when one more is there again");
     command.action(async (ids: string[], flags: Flags) => {
@@ -72,7 +72,7 @@ async function ask(control: ClusterControl, verb: Verb, ids: readonly string[], 
       : await control[verb](options);
   if (flags.json === true) for (const report of reports) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(hostTable(reports, Date.now()));
-  const missing = ids.filter((id) => !reports.some((report) => report.id === id));
+  const missing = ids.filter((id) => !reports.some((report) => isCalled(report, id)));
   const count = `${reports.length} host${reports.length === 1 ? "" : "s"} ${VERBS[verb].done}`;
   process.stderr.write(`${count}${missing.length === 0 ? "" : `; no answer from ${missing.join(", ")}`}\n`);
   return reports.length === 0 || missing.length > 0 ? EXIT_CODES.noWorker.code : EXIT_CODES.ok.code;
@@ -85,10 +85,11 @@ async function rollingRestart(
   timeoutMs: number,
 ): Promise<readonly HostReport[]> {
   const all = await control.ping({ timeoutMs });
-  const chosen = all.filter(({ id }) => options.ids?.includes(id) ?? true);
+  const chosen = all.filter((host) => options.ids?.some((id) => isCalled(host, id)) ?? true);
   const done: HostReport[] = [];
-  for (const { id } of chosen) {
-    const [report] = await control.restart({ ids: [id], timeoutMs });
+  for (const host of chosen) {
+    const { id } = host;
+    const [report] = await control.restart({ ids: [addressOf(host)], timeoutMs });
     if (report === undefined) continue;
     done.push(report);
     process.stderr.write(`${id} restarts\n`);
@@ -102,11 +103,24 @@ async function rollingRestart(
       }
       // A ping takes as long as the slowest answer, which paces the asking.
       const reports = await control.ping({ timeoutMs: PACE_MS });
-      there = reports.filter((host) => host.id !== id && host.state === "serving").length;
+      // The one that comes in its place may have its id, and in a container its process id.
+      there = reports.filter((one) => one.state === "serving" && !isSame(one, host)).length;
       if (there < all.length) await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
   }
   return done;
+}
+
+function isCalled(host: HostReport, id: string): boolean {
+  return host.id === id || addressOf(host) === id;
+}
+
+function addressOf({ host, pid }: HostReport): string {
+  return `${host}:${pid}`;
+}
+
+function isSame(one: HostReport, other: HostReport): boolean {
+  return one.startedAt === other.startedAt && addressOf(one) === addressOf(other);
 }
 
 const ROLLING_MS = 300_000;

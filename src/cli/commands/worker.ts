@@ -96,7 +96,7 @@ function requireModule(module: string, path: string): void {
 
 /** With --stdio the pool says what all these say. */
 function refuseBeside(flags: Flags): void {
-  for (const name of ["connect", "jobs", "backend", "data", "env", "id", "keys", "insecure"] as const) {
+  for (const name of ["connect", "jobs", "backend", "data", "env", "id", "keys", "insecure", "namespace"] as const) {
     if (flags[name] !== undefined)
       throw wrongUsage(`Cannot use --${name} with --stdio: the pool that starts it decides`);
   }

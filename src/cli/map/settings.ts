@@ -188,7 +188,7 @@ function refuseWithoutHosts({ ssh, remoteCommand }: MapFlags): void {
 /** What a cluster's hosts decide, and what means nothing without one. */
 function refuseForCluster(kind: Subject["kind"], flags: MapFlags): void {
   if (flags.connect === undefined) {
-    const flag = (["keys", "insecure"] as const).find((name) => flags[name] !== undefined);
+    const flag = (["keys", "insecure", "namespace"] as const).find((name) => flags[name] !== undefined);
     if (flag !== undefined) throw wrongUsage(`Cannot use --${flag} without --connect: there is no cluster`);
     return;
   }

@@ -5,6 +5,7 @@ import { isControl } from "../../control-body.ts";
 import { cancelJobs } from "../admin.ts";
 import type { AssignedJob } from "../assigned-job.ts";
 import type { JobListener } from "../client-link.ts";
+import type { ServerState } from "../client-links.ts";
 import type { ConnectionOptions } from "../connection.ts";
 import type { ServerAddress } from "../servers.ts";
 import { Line } from "./line.ts";
@@ -69,6 +70,11 @@ export class Bus {
   /** How often the server has been reached: a number for each connection to it. */
   generationOf(server: number): number {
     return this.#lines[server]!.generation;
+  }
+
+  /** The servers, and which of them are there. */
+  get states(): readonly ServerState[] {
+    return this.#lines.map(({ server, isUp, lastError }) => ({ server: server.name, isConnected: isUp, lastError }));
   }
 
   /** Why servers are not reached. */

@@ -3,6 +3,7 @@ import { ProtocolError } from "../../../protocol/errors.ts";
 import type { ClientAction } from "../../../protocol/session/client-session.ts";
 import type { HostReport } from "../../cluster-control.ts";
 import { ClusterHost, type HostEnd } from "../../cluster-host.ts";
+import type { ServerState } from "../client-links.ts";
 import { Alarm } from "./alarm.ts";
 import { Bus } from "./bus.ts";
 import { Desk } from "./desk.ts";
@@ -20,6 +21,8 @@ export interface GearmanHost {
   readonly done: Promise<HostEnd>;
   /** What it answers a ping. */
   readonly report: HostReport;
+  /** The servers, and which of them are there. */
+  servers(): readonly ServerState[];
   /** Takes nothing new, finishes what has begun, delivers it and ends. May be called again. */
   quit(): void;
   /** The same, and `done` says that another is to be started in its place. */
@@ -95,6 +98,10 @@ class Host implements GearmanHost {
 
   get report(): HostReport {
     return this.#host.report;
+  }
+
+  servers(): readonly ServerState[] {
+    return this.#bus.states;
   }
 
   quit(): void {
