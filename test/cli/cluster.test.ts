@@ -4,9 +4,10 @@ import { hostname } from "node:os";
 import { after, describe, it } from "node:test";
 import type { HostLine, HostReport } from "../../src/backends/cluster-control.ts";
 import { freePort, startServer } from "../gearman/server.ts";
+import { certificate, startTerminator } from "../gearman/terminator.ts";
 import { manyhands, numbers, type Running, scratch, start, startBash, tasks } from "./program.ts";
 
-const { file } = scratch();
+const { file, path } = scratch();
 
 /** Hosts that are ended with the tests, however those go. */
 const hosts: Running[] = [];
@@ -194,6 +195,48 @@ describe("a cluster over Gearman", () => {
     assert.equal(run.stdout, `${early.child.pid}\n`, run.stderr);
     early.child.kill("SIGTERM");
     assert.equal((await early.ended).status, 143);
+  });
+
+  it("is reached by a config file, through TLS", async () => {
+    const [server, client] = [certificate(path(""), "server"), certificate(path(""), "client")];
+    const address = await startTerminator({ after }, server, client.cert);
+    const tls = { ca: "server.pem", cert: "client.pem", key: "client.key" };
+    const config = file(
+      "cluster.json",
+      JSON.stringify({ connect: `gearman://${address}`, namespace: "secured", tls, jobs: 3, backend: "processes" }),
+    );
+    const secured = start(["worker", "--config", config, tasks, "--id", "secured"]);
+    hosts.push(secured);
+    await secured.seen("stderr", /serves .* with 3 hands/);
+    const env = { MANYHANDS_CONFIG: config };
+    const run = await manyhands(["map", `${tasks}#where`, "--connect", `gearman://${address}`, "-q"], {
+      input: "1\n",
+      env,
+    });
+    assert.equal(run.status, 0, run.stderr);
+    assert.notEqual(run.stdout, `${secured.child.pid}\n`, "it is a process of its own");
+    const here = await manyhands(["map", `${tasks}#double`, "-q"], { input: "1\n", env });
+    assert.equal(here.stdout, "2\n", "the environment sends no run anywhere");
+    const quit = await manyhands(["cluster", "quit"], { env });
+    assert.match(quit.stdout, /^ID .*\nsecured /s, quit.stderr);
+    assert.equal((await secured.ended).status, 0);
+  });
+
+  it("says which file and which key of it is wrong", async () => {
+    const cases: readonly (readonly [string, RegExp])[] = [
+      ["{", /Cannot read config "[^"]*\.json": .*JSON/],
+      ['{"conect":"gearman://one"}', /Cannot use option "conect" of config "[^"]*\.json"/],
+      ['{"connect":1}', /Cannot use option "connect" of config "[^"]*\.json"/],
+      ['{"connect":"gearman://one","tls":{"ca":"no.pem"}}', /Cannot read config "[^"]*\.json": .*ENOENT.*no\.pem/],
+      ['{"connect":"gearman://one","tls":{"a":"b"}}', /Cannot use option "a" of "tls" of config "[^"]*\.json"/],
+      ['{"namespace":"a"}', /Cannot reach a cluster: give its address/],
+      ['{"connect":"zmq+tcp://127.0.0.1:1","tls":true}', /Cannot use TLS with ZeroMQ/],
+    ];
+    for (const [text, message] of cases) {
+      const { status, stderr } = await manyhands(["cluster", "ping", "--config", file("wrong.json", text)]);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
+    }
   });
 
   it("refuses what is wrong, and what is for ZeroMQ", async () => {

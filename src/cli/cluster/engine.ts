@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { ClusterControl } from "../../backends/cluster-control.ts";
 import type { Backend } from "../../index.ts";
 import { wrongUsage } from "../complaint.ts";
+import type { Tls } from "./config.ts";
 import type { Cluster } from "./flags.ts";
 
 /** A host that serves. */
@@ -69,18 +70,17 @@ function ownName(): string {
 }
 
 /** @throws Complaint where a flag is for ZeroMQ */
-function gearmanOptions({ keys, isInsecure, namespace }: Cluster): { readonly namespace?: string } {
+function gearmanOptions(cluster: Cluster): { readonly namespace?: string; readonly tls?: Tls } {
+  const { keys, isInsecure, namespace, tls } = cluster;
   const flag = keys === undefined ? (isInsecure ? "--insecure" : undefined) : "--keys";
   if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} with gearman://: it is for ZeroMQ`);
-  return namespace === undefined ? {} : { namespace };
+  return { ...(namespace === undefined ? {} : { namespace }), ...(tls === undefined ? {} : { tls }) };
 }
 
 /** @throws Complaint where a flag is for Gearman */
-function zeromqOptions({ keys, isInsecure, namespace }: Cluster): {
-  readonly curve?: object;
-  readonly insecure?: true;
-} {
-  if (namespace !== undefined)
-    throw wrongUsage("Cannot use --namespace with ZeroMQ: it is for gearman://, and here each cluster has a port");
+function zeromqOptions(cluster: Cluster): { readonly curve?: object; readonly insecure?: true } {
+  const { keys, isInsecure, namespace, tls } = cluster;
+  const flag = namespace === undefined ? (tls === undefined ? undefined : "TLS") : "--namespace";
+  if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} with ZeroMQ: it is for gearman://`);
   return { ...(keys === undefined ? {} : { curve: keys }), ...(isInsecure ? { insecure: true } : {}) };
 }
