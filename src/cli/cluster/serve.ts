@@ -33,7 +33,6 @@ export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<nu
     if (error instanceof Complaint) throw error;
     throw new Complaint("usage", `Cannot join ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
   });
-  process.stderr.write(`${host.id} serves ${plan.module} with ${plan.hands} hands to ${cluster.url.text}\n`);
   const silence = setTimeout(() => sayWhereNobodyIs(host, cluster.url.text), SILENCE_MS).unref();
   let status: number | undefined;
   const onSignal = (signal: "SIGINT" | "SIGTERM"): void => {
@@ -48,6 +47,8 @@ export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<nu
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // Whoever reads it may send a signal at once.
+  process.stderr.write(`${host.id} serves ${plan.module} with ${plan.hands} hands to ${cluster.url.text}\n`);
   const end = await host.done;
   clearTimeout(silence);
   process.off("SIGINT", onSignal);
