@@ -31,6 +31,7 @@ export { type GearmanHost, runGearmanWorker } from "./cluster/host.ts";
 export type { GearmanHostOptions } from "./cluster/host-options.ts";
 export { GearmanError } from "./gearman-error.ts";
 export type { JobStatus } from "./job-status.ts";
+export type { RawCodec, RawFunction, RawFunctions } from "./raw.ts";
 export type { TlsOptions } from "./socket.ts";
 export { GearmanWorker, type GearmanWorkerOptions, type RegisterOptions } from "./worker.ts";
 export type { GearmanHandler, GearmanJob, HandlerResult } from "./worker-job.ts";

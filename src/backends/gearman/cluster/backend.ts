@@ -10,6 +10,7 @@ import {
 } from "../../../protocol/options.ts";
 import type { Backend } from "../../backend.ts";
 import { RemoteHands } from "../../remote-hands.ts";
+import { type RawFunctions, rawBackend, rawFunctions } from "../raw.ts";
 import { readServers } from "../servers.ts";
 import { type TlsOptions, tlsOptions } from "../socket.ts";
 import { CONNECT_TIMEOUT_MS, HEARTBEAT_MS } from "./host-options.ts";
@@ -17,6 +18,11 @@ import { NAMESPACE, namespaceName } from "./party.ts";
 import { PoolCarrier } from "./pool-carrier.ts";
 
 export interface GearmanOptions {
+  /**
+   * Tasks that are functions of other people's workers, `{ wc: "wc" }`, with plain payloads. Then the pool has these and no hosts, and of
+   * the other options `series`, `heartbeatMs`, `connectTimeoutMs`, `tls` and `concurrency`: jobs under way at once, default 100.
+   */
+  readonly raw?: RawFunctions;
   /** What the names of the cluster's functions begin with; default `"manyhands"`. Pools and hosts of one find each other. */
   readonly namespace?: string;
   /** Labels that its workers serve beside `gearman` and `remote`. */
@@ -38,6 +44,7 @@ export interface GearmanOptions {
 }
 
 const rules = {
+  raw: rawFunctions,
   namespace: namespaceName,
   series: seriesNames,
   concurrency: positiveWholeNumber,
@@ -62,6 +69,14 @@ const START_TIMEOUT_MS = 30_000;
 export function gearman(servers: string | readonly string[], options?: GearmanOptions): Backend {
   const addresses = readServers(servers);
   const given = readOptions("gearman()", options, rules);
+  if (given.raw !== undefined) {
+    for (const name of ["namespace", "startTimeoutMs", "maxTasks", "leaseMs"] as const)
+      if (given[name] !== undefined)
+        throw new ConfigError(`Cannot use option "${name}" of gearman() beside "raw": it is for hosts`);
+    const { raw, series = [], concurrency, connectTimeoutMs, tls } = given;
+    const connection = { heartbeatMs: given.heartbeatMs, connectTimeoutMs, tls };
+    return rawBackend({ servers: addresses, functions: raw, series, concurrency, ...connection });
+  }
   const heartbeatMs = given.heartbeatMs ?? HEARTBEAT_MS;
   const leaseMs = given.leaseMs ?? heartbeatMs * LEASE_HEARTBEATS;
   if (leaseMs < 2 * heartbeatMs)
