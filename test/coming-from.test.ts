@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { command } from "../src/backends/command/index.ts";
+import * as gearmanModule from "../src/backends/gearman/index.ts";
 import { inline } from "../src/backends/inline/index.ts";
 import { processes } from "../src/backends/processes/index.ts";
 import { threads } from "../src/backends/threads/index.ts";
+import * as zeromqModule from "../src/backends/zeromq/index.ts";
 import { LATER_COMMANDS } from "../src/cli/commands/later.ts";
 import * as main from "../src/index.ts";
 import { EVENT_NAMES } from "../src/pool/events.ts";
@@ -39,7 +41,7 @@ const SYSTEMS = [
 
 /** What stands for a value of the reader's own. */
 const PLACEHOLDERS = new Set(
-  "a b args argvs backend fn id input inputs list module ms n name reason tasks text value workerId series Infinity throw".split(
+  "a b args argvs backend codec fn id input inputs list module ms n name options reason servers tasks text value workerId series Infinity throw".split(
     " ",
   ),
 );
@@ -66,8 +68,9 @@ const WORKER_FIELDS: Record<keyof main.WorkerInfo, true> = {
 };
 const OUTCOME_FIELDS = ["ok", "value", "error", "index"];
 
-const backends = { inline, threads, processes, command };
-const exported: Record<string, unknown> = { ...main, ...worker, ...backends };
+const { gearman } = gearmanModule;
+const backends = { inline, threads, processes, command, gearman };
+const exported: Record<string, unknown> = { ...main, ...worker, ...backends, ...zeromqModule, ...gearmanModule };
 const types = new Set(
   ["../src/index.ts", "../src/worker/index.ts"].flatMap((file) =>
     [...readFileSync(new URL(file, import.meta.url), "utf8").matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(
@@ -136,7 +139,7 @@ describe("the reader of names", () => {
       "pool.run(name, input, { nice })",
       'pool.on("taskDone", fn)',
       "threads(module, { sizes })",
-      "gearman(servers)",
+      "gearman(servers, { chunks })",
       "new Farm()",
       "utilization",
       '"cluster"',
@@ -208,13 +211,14 @@ function isKnown(name: string): boolean {
 
 function isSeries(name: string): boolean {
   const made = [inline("./tasks.js"), threads("./tasks.js"), processes("./tasks.js"), command(["./tasks"])];
+  made.push(gearman("localhost"), zeromqModule.zeromq({ bind: "tcp://127.0.0.1:1" }));
   return made.some(({ plan }) => plan.series.includes(name));
 }
 
 /** The options that a backend takes, from its complaint about one that it does not. */
 function optionsOf(make: (module: never, options: never) => unknown): string[] {
   try {
-    make("./tasks.js" as never, { "": 1 } as never);
+    make("tasks.js" as never, { "": 1 } as never);
   } catch (error) {
     return /there are (.*)$/.exec((error as Error).message)?.[1]?.split(", ") ?? [];
   }

@@ -79,7 +79,10 @@ export interface BackendHost {
   recalled(worker: number, asked: readonly number[], got: readonly number[]): void;
   /** Answers a `recallItems` that could not be answered at once. */
   itemsRecalled(worker: number, ticket: number, from: number): void;
-  /** There is room for so many workers more, or, below 0, for so many fewer than those that are there. */
+  /**
+   * There is room for so many workers more, or, below 0, for so many fewer than those that are there. By 0 says after `unavailable` that
+   * some may come again.
+   */
   grew(by: number): void;
   /** The worker is to end when it has finished what it has begun, and nothing comes in its place. */
   retire(worker: number): void;

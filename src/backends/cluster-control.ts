@@ -36,7 +36,7 @@ export interface HostLine {
 }
 
 export interface ControlOptions {
-  /** Ids of the hosts that are meant, or their machines and processes as `name:pid`; default all. */
+  /** Of the hosts that are meant, or `host:pid`, since an id may have been given twice; default all. */
   readonly ids?: readonly string[];
   /** How long to wait for answers, default 5,000 ms. */
   readonly timeoutMs?: number;
@@ -54,7 +54,14 @@ export interface ClusterControl {
   close(): Promise<void>;
 }
 
+type Named = Pick<HostReport, "id" | "host" | "pid">;
+
 /** Whether a host is one of those that were named; without names all are meant. */
-export function isMeant({ id, host, pid }: Pick<HostReport, "id" | "host" | "pid">, ids?: readonly string[]): boolean {
-  return ids === undefined || ids.includes(id) || ids.includes(`${host}:${pid}`);
+export function isMeant(host: Named, ids?: readonly string[]): boolean {
+  return ids === undefined || ids.includes(host.id) || ids.includes(addressOf(host));
+}
+
+/** The one name that no two hosts have. */
+export function addressOf({ host, pid }: Omit<Named, "id">): string {
+  return `${host}:${pid}`;
 }

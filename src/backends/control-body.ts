@@ -10,7 +10,7 @@ export interface Question {
   readonly ask: Ask;
   /** Of the question, for the answer. */
   readonly number: number;
-  /** Of the hosts that are meant; undefined for all. */
+  /** Of the hosts that are meant, or `host:pid`; undefined for all. */
   readonly ids?: readonly string[];
   /** Who asks, where somebody in between has to know. */
   readonly from?: string;

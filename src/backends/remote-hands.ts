@@ -44,6 +44,8 @@ export interface CarrierEars {
   lost(session: string, why: string): void;
   /** No host can be reached, and why. */
   unavailable(cause: unknown): void;
+  /** After that: hosts may come again. */
+  available(): void;
 }
 
 /** What brings messages to hosts and back. */
@@ -118,6 +120,9 @@ export class RemoteHands implements Backend {
       lost: (session, why) => this.#lost(session, why),
       unavailable: (cause) => {
         if (this.#hosts.size === 0 && !this.#isClosed) pool.unavailable(cause);
+      },
+      available: () => {
+        if (!this.#isClosed) pool.grew(0);
       },
     });
   }

@@ -111,11 +111,11 @@ export class Fleet {
     if (max === 0 && backend.live === 0 && !backend.spec.roomVaries) this.giveUp(backend, cause);
   }
 
-  /** There is room for more workers, or, below 0, for fewer. */
+  /** There is room for more workers, or, below 0, for fewer. By 0 there is none, and yet some may be had again. */
   grew(backend: BackendRecord, by: number): void {
     const { size } = backend;
     backend.size = { ...size, min: Math.max(0, size.min + by), max: Math.max(0, size.max + by) };
-    if (by > 0) backend.forgive();
+    if (by >= 0) backend.forgive();
   }
 
   /** Nothing is to be had from the backend any more. */

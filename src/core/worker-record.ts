@@ -219,14 +219,17 @@ export class WorkerRecord {
     this.count++;
   }
 
-  /** Tickets of the newest `most` tasks that were sent ahead, oldest first. */
+  /**
+   * Tickets of the newest `most` tasks that were sent ahead, newest first: a worker that goes on while they are taken back one by one
+   * must not begin a late one because the one in front of it is gone.
+   */
   aheadTickets(most: number): number[] {
     const tickets: number[] = [];
     for (let slot = this.#tail; slot >= 0 && tickets.length < most; slot = this.#table.prev[slot]!) {
       if (this.#table.state[slot] !== AHEAD) break;
       tickets.push(this.#table.ticket[slot]!);
     }
-    return tickets.reverse();
+    return tickets;
   }
 
   /** Slots of every unanswered task, in the order of sending; stalled ones last. */

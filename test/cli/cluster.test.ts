@@ -1,21 +1,13 @@
 // Clusters from the command line: two hosts, a run over them, and what a person can ask of them.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
+import { hostname } from "node:os";
 import { after, describe, it } from "node:test";
-import type { HostReport } from "../../src/backends/cluster-control.ts";
-import { manyhands, numbers, type Running, scratch, start, tasks } from "./program.ts";
+import type { HostLine, HostReport } from "../../src/backends/cluster-control.ts";
+import { freePort, startServer } from "../gearman/server.ts";
+import { certificate, startTerminator } from "../gearman/terminator.ts";
+import { manyhands, numbers, type Running, scratch, start, startBash, tasks } from "./program.ts";
 
-const { file } = scratch();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
+const { file, path } = scratch();
 
 /** Hosts that are ended with the tests, however those go. */
 const hosts: Running[] = [];
@@ -24,15 +16,29 @@ after(() => {
 });
 
 async function host(url: string, id: string, ...more: readonly string[]): Promise<Running> {
-  const running = start(["worker", "--connect", url, tasks, "-j", "2", "--id", id, ...more]);
+  const running = start(wordsOfHost(url, id, ...more));
   hosts.push(running);
   await running.seen("stderr", /serves .* with 2 hands/);
   return running;
 }
 
-const engines = {
+/** A cluster's URL, and whether a pool has to run for what is asked of its hosts. */
+const engines: Record<string, () => Promise<string>> = {
   "zmq+tcp": async () => `zmq+tcp://127.0.0.1:${await freePort()}`,
+  gearman: async () => `gearman://${(await startServer({ after })).address}`,
 };
+
+function wordsOfHost(url: string, id: string, ...more: readonly string[]): readonly string[] {
+  return ["worker", "--connect", url, tasks, "-j", "2", "--id", id, ...more];
+}
+
+/** A run that is there until its input ends. Over ZeroMQ a pool has to be there for what goes through it. */
+async function waitingRun(url: string, task = "double"): Promise<Running> {
+  const run = start(["map", `${tasks}#${task}`, "--connect", url, "--progress", "none"]);
+  run.child.stdin.write("21\n");
+  await run.seen("stdout", task === "double" ? /^42$/m : /^21$/m);
+  return run;
+}
 
 for (const [engine, makeUrl] of Object.entries(engines)) {
   describe(`a cluster over ${engine}`, () => {
@@ -51,10 +57,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       );
       assert.match(run.stderr, /^2,000 ok/m);
 
-      // A pool has to be there for what goes through it.
-      const waiting = start(["map", `${tasks}#double`, "--connect", url, "--progress", "none"]);
-      waiting.child.stdin.write("21\n");
-      await waiting.seen("stdout", /^42$/m);
+      const waiting = await waitingRun(url);
       const ping = await manyhands(["cluster", "ping", "--connect", url, "--json"]);
       assert.equal(ping.status, 0, ping.stderr);
       const reports = ping.lines.map((line) => JSON.parse(line) as HostReport);
@@ -65,6 +68,9 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       assert.equal(reports.find(({ id }) => id === "one")!.pid, one.child.pid);
       assert.ok(reports.reduce((sum, { done }) => sum + done, 0) >= 1);
 
+      const byAddress = await manyhands(["cluster", "ping", "--connect", url, `${hostname()}:${two.child.pid}`]);
+      assert.equal(byAddress.status, 0, byAddress.stderr);
+      assert.match(byAddress.stdout, /^ID .*\ntwo [^\n]*\n$/s);
       const restart = await manyhands(["cluster", "restart", "--connect", url, "one"]);
       assert.match(restart.stdout, /^ID .*\none /s);
       assert.equal((await one.ended).status, 75);
@@ -77,6 +83,57 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       assert.equal((await two.ended).status, 0);
       waiting.child.stdin.end();
       assert.equal((await waiting.ended).status, 0);
+    });
+
+    it("tells what its hosts print", async () => {
+      const url = await makeUrl();
+      const talker = await host(url, "talker");
+      const run = await waitingRun(url, "print");
+      const logs = start(["cluster", "logs", "--connect", url, "--json"]);
+      // There is no telling from outside since when it listens.
+      const asking = setInterval(() => run.child.stdin.write('"again"\n'), 100);
+      await logs.seen("stdout", /out again/).finally(() => clearInterval(asking));
+      logs.child.kill("SIGTERM");
+      const { status, lines } = await logs.ended;
+      assert.equal(status, 0);
+      const line = lines.map((one) => JSON.parse(one) as HostLine).find(({ text }) => text === "out again")!;
+      assert.deepEqual(line, { id: "talker", host: hostname(), stream: "stdout", text: "out again" });
+      run.child.stdin.end();
+      assert.equal((await run.ended).status, 0);
+      talker.child.kill("SIGTERM");
+      await talker.ended;
+    });
+
+    it("restarts its hosts one after another, under a supervisor", async () => {
+      const url = await makeUrl();
+      // As a unit of systemd does with RestartForceExitStatus=75.
+      const supervise = (id: string): Running => {
+        const words = wordsOfHost(url, id).map((word) => `'${word}'`);
+        const loop = startBash(`while manyhands ${words.join(" ")}; [ $? = 75 ]; do :; done`);
+        hosts.push(loop);
+        return loop;
+      };
+      const loops = ["first", "second"].map(supervise);
+      await Promise.all(loops.map((loop) => loop.seen("stderr", /serves .* with 2 hands/)));
+      const run = await waitingRun(url);
+      const pids = async (): Promise<Map<string, number>> => {
+        const { lines } = await manyhands(["cluster", "ping", "--connect", url, "--json"]);
+        const reports = lines.map((line) => JSON.parse(line) as HostReport);
+        return new Map(reports.filter(({ state }) => state === "serving").map(({ id, pid }) => [id, pid]));
+      };
+      let before = await pids();
+      while (before.size < 2) before = await pids();
+      const restart = await manyhands(["cluster", "restart", "--connect", url, "--rolling"]);
+      assert.equal(restart.status, 0, restart.stderr);
+      assert.match(restart.stderr, /2 hosts will restart/);
+      const after = await pids();
+      assert.deepEqual([...after.keys()].toSorted(), ["first", "second"]);
+      for (const [id, pid] of after) assert.notEqual(pid, before.get(id));
+      const quit = await manyhands(["cluster", "quit", "--connect", url]);
+      assert.equal(quit.status, 0, quit.stderr);
+      await Promise.all(loops.map(({ ended }) => ended));
+      run.child.stdin.end();
+      assert.equal((await run.ended).status, 0);
     });
 
     it("keeps its host's tasks when that is told to go in the middle", async () => {
@@ -97,15 +154,108 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
 }
 
 describe("a cluster over Gearman", () => {
-  it("is refused with a sentence for now", async () => {
-    for (const words of [
-      ["map", `${tasks}#double`],
-      ["worker", tasks],
-      ["cluster", "ping"],
-    ]) {
-      const { status, stderr } = await manyhands([...words, "--connect", "gearman://127.0.0.1:4730"], { input: "1\n" });
+  it("needs no pool for what is asked of its hosts, and keeps namespaces apart", async () => {
+    const url = await engines["gearman"]!();
+    const here = await host(url, "here", "--namespace", "one");
+    const there = await host(url, "there", "--namespace", "two");
+    const ping = await manyhands(["cluster", "ping", "--connect", url, "--namespace", "one", "--json"]);
+    assert.deepEqual(
+      ping.lines.map((line) => (JSON.parse(line) as HostReport).id),
+      ["here"],
+    );
+    const run = await manyhands(["map", `${tasks}#where`, "--connect", url, "--namespace", "two", "-q"], {
+      input: "1\n",
+    });
+    assert.equal(run.stdout, `${there.child.pid}\n`);
+    const quit = await manyhands(["cluster", "quit", "--connect", url, "--namespace", "one"]);
+    assert.equal(quit.status, 0, quit.stderr);
+    assert.match(quit.stderr, /1 host will quit/);
+    assert.equal((await here.ended).status, 0);
+    there.child.kill("SIGINT");
+    assert.equal((await there.ended).status, 130);
+  });
+
+  it("is not waited for where no server is", async () => {
+    const url = `gearman://127.0.0.1:${await freePort()}`;
+    const run = await manyhands(["map", `${tasks}#double`, "--connect", url, "-q"], { input: "1\n" });
+    assert.equal(run.status, 4, run.stderr);
+    assert.match(run.stderr, /Cannot reach Gearman server "127\.0\.0\.1:\d+"/);
+    const ping = await manyhands(["cluster", "ping", "--connect", url]);
+    assert.equal(ping.status, 4, ping.stderr);
+    assert.match(ping.stderr, /Cannot reach gearman:.*ECONNREFUSED/);
+  });
+
+  it("is joined as soon as its server is there", async () => {
+    const port = await freePort();
+    const url = `gearman://127.0.0.1:${port}`;
+    const early = await host(url, "early");
+    await early.seen("stderr", /no server of gearman:.* is there .*goes on trying/);
+    await startServer({ after }, { port });
+    const run = await manyhands(["map", `${tasks}#where`, "--connect", url, "-q"], { input: "1\n" });
+    assert.equal(run.stdout, `${early.child.pid}\n`, run.stderr);
+    early.child.kill("SIGTERM");
+    assert.equal((await early.ended).status, 143);
+  });
+
+  it("is reached by a config file, through TLS", async () => {
+    const [server, client] = [certificate(path(""), "server"), certificate(path(""), "client")];
+    const address = await startTerminator({ after }, server, client.cert);
+    const tls = { ca: "server.pem", cert: "client.pem", key: "client.key" };
+    const config = file(
+      "cluster.json",
+      JSON.stringify({ connect: `gearman://${address}`, namespace: "secured", tls, jobs: 3, backend: "processes" }),
+    );
+    const secured = start(["worker", "--config", config, tasks, "--id", "secured"]);
+    hosts.push(secured);
+    await secured.seen("stderr", /serves .* with 3 hands/);
+    const env = { MANYHANDS_CONFIG: config };
+    const run = await manyhands(["map", `${tasks}#where`, "--connect", `gearman://${address}`, "-q"], {
+      input: "1\n",
+      env,
+    });
+    assert.equal(run.status, 0, run.stderr);
+    assert.notEqual(run.stdout, `${secured.child.pid}\n`, "it is a process of its own");
+    const here = await manyhands(["map", `${tasks}#double`, "-q"], { input: "1\n", env });
+    assert.equal(here.stdout, "2\n", "the environment sends no run anywhere");
+    const quit = await manyhands(["cluster", "quit"], { env });
+    assert.match(quit.stdout, /^ID .*\nsecured /s, quit.stderr);
+    assert.equal((await secured.ended).status, 0);
+  });
+
+  it("says which file and which key of it is wrong", async () => {
+    const cases: readonly (readonly [string, RegExp])[] = [
+      ["{", /Cannot read config "[^"]*\.json": .*JSON/],
+      ['{"conect":"gearman://one"}', /Cannot use option "conect" of config "[^"]*\.json"/],
+      ['{"connect":1}', /Cannot use option "connect" of config "[^"]*\.json"/],
+      ['{"connect":"gearman://one","tls":{"ca":"no.pem"}}', /Cannot read config "[^"]*\.json": .*ENOENT.*no\.pem/],
+      ['{"connect":"gearman://one","tls":{"a":"b"}}', /Cannot use option "a" of "tls" of config "[^"]*\.json"/],
+      ['{"namespace":"a"}', /Cannot reach a cluster: give its address/],
+      ['{"connect":"zmq+tcp://127.0.0.1:1","tls":true}', /Cannot use TLS with ZeroMQ/],
+    ];
+    for (const [text, message] of cases) {
+      const { status, stderr } = await manyhands(["cluster", "ping", "--config", file("wrong.json", text)]);
       assert.equal(status, 2, stderr);
-      assert.match(stderr, /Cannot connect to "gearman:\/\/127\.0\.0\.1:4730" yet/);
+      assert.match(stderr, message);
+    }
+  });
+
+  it("refuses what is wrong, and what is for ZeroMQ", async () => {
+    const url = "gearman://127.0.0.1:4730";
+    for (const [words, message] of [
+      [["worker", tasks, "--connect", "gearman://one:two"], /Cannot join .*"two" is no port/],
+      [["worker", tasks, "--connect", url, "--id", "a b"], /Cannot join .*Cannot use id "a b"/],
+      [["worker", tasks, "--connect", url, "--namespace", "a b"], /Cannot join .*"namespace"/],
+      [["map", `${tasks}#double`, "--connect", "gearman://one,one"], /Cannot use gearman:.*named twice/],
+      [["map", `${tasks}#double`, "--connect", url, "--insecure"], /Cannot use --insecure with gearman/],
+      [["map", `${tasks}#double`, "--namespace", "a"], /Cannot use --namespace without --connect/],
+      [
+        ["cluster", "ping", "--connect", "zmq+tcp://127.0.0.1:1", "--namespace", "a"],
+        /Cannot use --namespace with ZeroMQ/,
+      ],
+    ] as const) {
+      const { status, stderr } = await manyhands(words, { input: "1\n" });
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
     }
   });
 });

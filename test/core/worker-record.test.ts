@@ -170,10 +170,7 @@ class Pair {
   #takeBack(most: number, begun: number): void {
     const ahead = this.order.slice(this.running);
     const newest = most === 0 ? [] : ahead.slice(-most);
-    assert.deepEqual(
-      this.record.aheadTickets(most),
-      newest.map(({ ticket }) => ticket),
-    );
+    assert.deepEqual(this.record.aheadTickets(most), newest.map(({ ticket }) => ticket).toReversed());
     // The worker has begun the first of them meanwhile.
     for (const sent of newest.slice(begun)) {
       this.order.splice(this.order.indexOf(sent), 1);

@@ -72,12 +72,19 @@ export class TestServer {
   }
 }
 
-/** @param args more arguments for gearmand */
+export interface ServerPlan {
+  readonly kind?: Kind;
+  /** More arguments for gearmand. */
+  readonly args?: readonly string[];
+  /** Default a free one. */
+  readonly port?: number;
+}
+
 export async function startServer(
   t: Ending,
-  { kind = "gearmand", args = [] }: { readonly kind?: Kind; readonly args?: readonly string[] } = {},
+  { kind = "gearmand", args = [], port: given }: ServerPlan = {},
 ): Promise<TestServer> {
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const where = ["-L", "127.0.0.1", "-p", String(port)];
   const command =
     kind === "perl" ? [findServer(kind), ...where] : [findServer(kind), ...where, "-l", "stderr", ...args];

@@ -1,21 +1,12 @@
 // TLS from client to terminator, in front of a real server: Debian's gearmand has none of its own.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { connect } from "node:net";
-import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
-import { createServer } from "node:tls";
+import { describe, it } from "node:test";
 import { GearmanAdmin, GearmanError } from "../../src/backends/gearman/index.ts";
 import { BackendUnavailableError } from "../../src/protocol/errors.ts";
-import { rejectionOf, scratch, until } from "../../src/testing/stage.ts";
+import { rejectionOf, scratch } from "../../src/testing/stage.ts";
 import { openClient, openWorker, reverse } from "./parties.ts";
 import { startServer } from "./server.ts";
-
-interface Party {
-  readonly key: Buffer;
-  readonly cert: Buffer;
-}
+import { certificate, startTerminator } from "./terminator.ts";
 
 describe("TLS", { timeout: 60_000 }, () => {
   it("carries jobs, with certificates on both sides", async (t) => {
@@ -56,28 +47,3 @@ describe("TLS", { timeout: 60_000 }, () => {
     await rejectionOf(BackendUnavailableError, client.submit("f", "x"));
   });
 });
-
-function certificate(folder: string, name: string): Party {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
-  const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
-  execFileSync("openssl", [...args, "-keyout", key, "-out", cert, ...subject], { stdio: "pipe" });
-  return { key: readFileSync(key), cert: readFileSync(cert) };
-}
-
-/** What stunnel or haproxy would be. */
-async function startTerminator(t: TestContext, { key, cert }: Party, ca: Buffer): Promise<string> {
-  const { port } = await startServer(t);
-  const options = { key, cert, ca, requestCert: true, rejectUnauthorized: true };
-  const terminator = createServer(options, (secured) => {
-    const plain = connect(port, "127.0.0.1");
-    secured.pipe(plain).pipe(secured);
-    for (const socket of [secured, plain]) socket.on("error", () => [secured, plain].map((one) => one.destroy()));
-    secured.on("close", () => plain.destroy());
-    plain.on("close", () => secured.destroy());
-  });
-  terminator.on("tlsClientError", () => {}).listen(0, "127.0.0.1");
-  t.after(() => void terminator.close());
-  await until(() => terminator.listening, "the terminator");
-  return `127.0.0.1:${(terminator.address() as { port: number }).port}`;
-}

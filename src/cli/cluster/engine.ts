@@ -1,8 +1,9 @@
 // The engines that carry a cluster, as the command line uses them. Each is loaded when it is asked for.
+import { hostname } from "node:os";
 import type { ClusterControl } from "../../backends/cluster-control.ts";
 import type { Backend } from "../../index.ts";
 import { wrongUsage } from "../complaint.ts";
-import type { ClusterUrl } from "../grammar/cluster-url.ts";
+import type { Tls } from "./config.ts";
 import type { Cluster, Keys } from "./flags.ts";
 
 /** A host that serves. */
@@ -14,6 +15,8 @@ export interface ServingHost {
   quit(): void;
   /** Ends now. */
   terminate(): Promise<unknown>;
+  /** The servers that it finds pools by; absent where there is nothing in between. */
+  servers?(): readonly { readonly isConnected: boolean; readonly lastError: Error | undefined }[];
 }
 
 export interface HostOptions {
@@ -26,36 +29,58 @@ export interface HostOptions {
 /** The backend of a pool whose workers are the cluster's. */
 export async function poolBackend(cluster: Cluster): Promise<Backend> {
   const { url } = cluster;
-  refuseGearman(url);
+  if (url.engine === "gearman") {
+    const { gearman } = await import("../../backends/gearman/index.ts");
+    return gearman(url.servers, gearmanOptions(cluster));
+  }
+  const options = zeromqOptions(cluster);
   const { zeromq } = await import("../../backends/zeromq/index.ts");
-  return zeromq({ bind: url.address, ...securityOf(cluster) });
+  return zeromq({ bind: url.address, ...options });
 }
 
 /** Joins the cluster. */
 export async function startHost(cluster: Cluster, { hands, backend, id }: HostOptions): Promise<ServingHost> {
   const { url } = cluster;
-  const common = { hands, backend, ...(id === undefined ? {} : { id }) };
-  refuseGearman(url);
+  if (url.engine === "gearman") {
+    const { runGearmanWorker } = await import("../../backends/gearman/index.ts");
+    return runGearmanWorker(url.servers, { hands, backend, id: id ?? ownName(), ...gearmanOptions(cluster) });
+  }
+  const options = zeromqOptions(cluster);
   const { runZeromqWorker } = await import("../../backends/zeromq/index.ts");
-  return runZeromqWorker({ ...common, connect: url.address, ...securityOf(cluster) });
+  return runZeromqWorker({ hands, backend, ...(id === undefined ? {} : { id }), connect: url.address, ...options });
 }
 
 /** Reaches the hosts of the cluster. */
 export async function openControl(cluster: Cluster): Promise<ClusterControl> {
   const { url } = cluster;
-  refuseGearman(url);
+  if (url.engine === "gearman") {
+    const { gearmanControl } = await import("../../backends/gearman/index.ts");
+    return gearmanControl(url.servers, gearmanOptions(cluster));
+  }
+  const options = zeromqOptions(cluster);
   const { zeromqControl } = await import("../../backends/zeromq/index.ts");
-  return zeromqControl({ connect: url.address, ...securityOf(cluster) });
+  return zeromqControl({ connect: url.address, ...options });
 }
 
-/** Its protocol is there, and its pool is not. */
-function refuseGearman(url: ClusterUrl): asserts url is ClusterUrl & { readonly engine: "zeromq" } {
-  if (url.engine !== "gearman") return;
-  throw wrongUsage(
-    `Cannot connect to "${url.text}" yet: this version has pools over zmq+tcp://, and for Gearman a client and a worker in manyhands/gearman`,
-  );
+/** Of this machine and process, with no more than what may stand in the name of a function. */
+function ownName(): string {
+  return `${hostname()
+    .replaceAll(/[^\w-]/g, "-")
+    .slice(0, 36)}-${process.pid}`;
 }
 
-function securityOf({ keys, isInsecure }: Cluster): { readonly curve?: Keys; readonly insecure?: true } {
+/** @throws Complaint where a flag is for ZeroMQ */
+function gearmanOptions(cluster: Cluster): { readonly namespace?: string; readonly tls?: Tls } {
+  const { keys, isInsecure, namespace, tls } = cluster;
+  const flag = keys === undefined ? (isInsecure ? "--insecure" : undefined) : "--keys";
+  if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} with gearman://: it is for ZeroMQ`);
+  return { ...(namespace === undefined ? {} : { namespace }), ...(tls === undefined ? {} : { tls }) };
+}
+
+/** @throws Complaint where a flag is for Gearman */
+function zeromqOptions(cluster: Cluster): { readonly curve?: Keys; readonly insecure?: true } {
+  const { keys, isInsecure, namespace, tls } = cluster;
+  const flag = namespace === undefined ? (tls === undefined ? undefined : "TLS") : "--namespace";
+  if (flag !== undefined) throw wrongUsage(`Cannot use ${flag} with ZeroMQ: it is for gearman://`);
   return { ...(keys === undefined ? {} : { curve: keys }), ...(isInsecure ? { insecure: true } : {}) };
 }

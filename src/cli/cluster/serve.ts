@@ -3,7 +3,7 @@ import type { Backend } from "../../index.ts";
 import type { HostBackend } from "../commands/worker.ts";
 import { Complaint, messageOf } from "../complaint.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
-import { startHost } from "./engine.ts";
+import { type ServingHost, startHost } from "./engine.ts";
 import type { Cluster } from "./flags.ts";
 
 export interface HostPlan {
@@ -23,6 +23,9 @@ export interface HostPlan {
 /** After this status a supervisor starts the program again. */
 export const RESTART_STATUS = 75;
 
+/** After so long without any server it is said that there is none. */
+const SILENCE_MS = 5_000;
+
 /** Serves until it is told to end, and gives the exit status. */
 export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<number> {
   const backend = await backendMaker(plan);
@@ -30,7 +33,7 @@ export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<nu
     if (error instanceof Complaint) throw error;
     throw new Complaint("usage", `Cannot join ${cluster.url.text}: ${messageOf(error)}`, { cause: error });
   });
-  process.stderr.write(`${host.id} serves ${plan.module} with ${plan.hands} hands to ${cluster.url.text}\n`);
+  const silence = setTimeout(() => sayWhereNobodyIs(host, cluster.url.text), SILENCE_MS).unref();
   let status: number | undefined;
   const onSignal = (signal: "SIGINT" | "SIGTERM"): void => {
     const code = EXIT_CODES[signal === "SIGINT" ? "sigint" : "sigterm"].code;
@@ -44,10 +47,23 @@ export async function serveCluster(cluster: Cluster, plan: HostPlan): Promise<nu
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // Whoever reads it may send a signal at once.
+  process.stderr.write(`${host.id} serves ${plan.module} with ${plan.hands} hands to ${cluster.url.text}\n`);
   const end = await host.done;
+  clearTimeout(silence);
   process.off("SIGINT", onSignal);
   process.off("SIGTERM", onSignal);
   return status ?? (end === "restart" ? RESTART_STATUS : EXIT_CODES.ok.code);
+}
+
+/** It goes on trying, and somebody who looks should know. */
+function sayWhereNobodyIs(host: ServingHost, url: string): void {
+  const servers = host.servers?.() ?? [];
+  if (servers.length === 0 || servers.some(({ isConnected }) => isConnected)) return;
+  const why = servers.find(({ lastError }) => lastError !== undefined)?.lastError;
+  process.stderr.write(
+    `manyhands: no server of ${url} is there${why === undefined ? "" : ` (${messageOf(why)})`}; goes on trying\n`,
+  );
 }
 
 /** Makes the backend of each pool's workers: none at first, one each time the pool asks. */

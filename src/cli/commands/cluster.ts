@@ -1,6 +1,6 @@
 // `manyhands cluster`: the hosts of a cluster, seen and controlled from anywhere that reaches it.
 import type { Command } from "commander";
-import { type ClusterControl, type HostReport, isMeant } from "../../backends/cluster-control.ts";
+import { addressOf, type ClusterControl, type HostReport, isMeant } from "../../backends/cluster-control.ts";
 import { openControl } from "../cluster/engine.ts";
 import { addClusterFlags, type ClusterFlags, readCluster } from "../cluster/flags.ts";
 import { hostTable } from "../cluster/host-table.ts";
@@ -30,7 +30,7 @@ export function addClusterCommand(program: Command, onStatus: OnStatus): void {
     .description("see and control the worker hosts of a cluster")
     .helpOption("-h, --help", "show this help");
   for (const [verb, { summary }] of Object.entries(VERBS)) {
-    const command = cluster.command(`${verb} [ids...]`).description(`${summary}; without ids, all of them`);
+    const command = cluster.command(`${verb} [ids...]`).description(`${summary}; by ids or HOST:PID, else all`);
     addCommon(command).option("--timeout <D>", "how long to wait for answers", "5s");
     if (verb === "restart") command.option("--rolling", "one after another: the next when one more is there again");
     command.action(async (ids: string[], flags: Flags) => {
@@ -87,8 +87,9 @@ async function rollingRestart(
   const all = await control.ping({ timeoutMs });
   const chosen = all.filter((host) => isMeant(host, options.ids));
   const done: HostReport[] = [];
-  for (const { id } of chosen) {
-    const [report] = await control.restart({ ids: [id], timeoutMs });
+  for (const host of chosen) {
+    const { id } = host;
+    const [report] = await control.restart({ ids: [addressOf(host)], timeoutMs });
     if (report === undefined) continue;
     done.push(report);
     process.stderr.write(`${id} restarts\n`);
@@ -102,11 +103,16 @@ async function rollingRestart(
       }
       // A ping takes as long as the slowest answer, which paces the asking.
       const reports = await control.ping({ timeoutMs: PACE_MS });
-      there = reports.filter((host) => host.id !== id && host.state === "serving").length;
+      // The one that comes in its place may have its id, and in a container its process id.
+      there = reports.filter((one) => one.state === "serving" && !isSame(one, host)).length;
       if (there < all.length) await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
   }
   return done;
+}
+
+function isSame(one: HostReport, other: HostReport): boolean {
+  return one.startedAt === other.startedAt && addressOf(one) === addressOf(other);
 }
 
 const ROLLING_MS = 300_000;

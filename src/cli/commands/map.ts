@@ -99,7 +99,7 @@ Examples:
   find . -name '*.ts' -print0 | manyhands map -0 ./stats.mjs#analyse --failed failed.txt
   manyhands map ./sum.mjs -k ::: 1 2 3
   manyhands map -S :,4/one,8/user@two -- ./simulate {} ::: *.conf
-  manyhands map ./resize.mjs --connect zmq+tcp://127.0.0.1:5555 photos.ndjson
+  manyhands map ./resize.mjs --connect gearman://jobs1,jobs2 photos.ndjson
   manyhands map ./fetch.mjs --in lines urls.txt -j 64 --retries 3 --timeout 30s --halt soon,fail=10%
 `;
 

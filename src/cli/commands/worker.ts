@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Command, Option } from "commander";
-import { type ClusterFlags, clusterOptions, readCluster } from "../cluster/flags.ts";
+import { type ClusterFlags, clusterOptions, configFile, readCluster } from "../cluster/flags.ts";
 import { serveCluster } from "../cluster/serve.ts";
 import { messageOf, wrongUsage } from "../complaint.ts";
 import { parseChoice } from "../grammar/choice.ts";
@@ -63,7 +63,7 @@ Exit status of a host: 0 after quit, 75 after restart, 143 or 130 after a signal
         requireModule(module, path);
         await serveStdio(path);
       }
-      if (flags.connect === undefined) {
+      if (flags.connect === undefined && configFile(flags) === undefined) {
         throw wrongUsage(
           "Cannot run a worker without a pool: add --connect URL to join a cluster, or --stdio and let a pool start it",
         );
@@ -73,8 +73,8 @@ Exit status of a host: 0 after quit, 75 after restart, 143 or 130 after a signal
       const status = await serveCluster(cluster, {
         module,
         path,
-        hands: parseJobs(flags.jobs ?? "auto", availableParallelism()),
-        backend: parseChoice("--backend", flags.backend ?? "threads", BACKENDS),
+        hands: parseJobs(flags.jobs ?? cluster.jobs ?? "auto", availableParallelism()),
+        backend: parseChoice("--backend", flags.backend ?? cluster.backend ?? "threads", BACKENDS),
         data: flags.data === undefined ? undefined : readData(flags.data),
         environment: parseEnvironment(flags.env ?? []),
         id: flags.id,
@@ -96,7 +96,18 @@ function requireModule(module: string, path: string): void {
 
 /** With --stdio the pool says what all these say. */
 function refuseBeside(flags: Flags): void {
-  for (const name of ["connect", "jobs", "backend", "data", "env", "id", "keys", "insecure"] as const) {
+  for (const name of [
+    "connect",
+    "jobs",
+    "backend",
+    "data",
+    "env",
+    "id",
+    "keys",
+    "insecure",
+    "namespace",
+    "config",
+  ] as const) {
     if (flags[name] !== undefined)
       throw wrongUsage(`Cannot use --${name} with --stdio: the pool that starts it decides`);
   }

@@ -1,7 +1,7 @@
 // The flags of `manyhands map`, read and checked: whatever is wrong is said here, before anything starts.
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { type Cluster, type ClusterFlags, readCluster } from "../cluster/flags.ts";
+import { type Cluster, type ClusterFlags, meansCluster, readCluster } from "../cluster/flags.ts";
 import { messageOf, wrongUsage } from "../complaint.ts";
 import { parseChoice } from "../grammar/choice.ts";
 import { parseCount } from "../grammar/count.ts";
@@ -124,7 +124,7 @@ export async function readSettings(words: MapWords, flags: MapFlags): Promise<Ma
   const ssh = flags.ssh ?? (process.env["MANYHANDS_SSH"] || undefined);
   if (hosts.length === 0) refuseWithoutHosts(flags);
   refuseForCluster(kind, flags);
-  const cluster = flags.connect === undefined ? undefined : await readCluster(flags);
+  const cluster = meansCluster(flags) ? await readCluster(flags) : undefined;
   const settings: MapSettings = {
     subject: await readSubject(
       given,
@@ -187,8 +187,8 @@ function refuseWithoutHosts({ ssh, remoteCommand }: MapFlags): void {
 
 /** What a cluster's hosts decide, and what means nothing without one. */
 function refuseForCluster(kind: Subject["kind"], flags: MapFlags): void {
-  if (flags.connect === undefined) {
-    const flag = (["keys", "insecure"] as const).find((name) => flags[name] !== undefined);
+  if (!meansCluster(flags)) {
+    const flag = (["keys", "insecure", "namespace"] as const).find((name) => flags[name] !== undefined);
     if (flag !== undefined) throw wrongUsage(`Cannot use --${flag} without --connect: there is no cluster`);
     return;
   }
