@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type CommandOptions, command, type Tail } from "../../src/backends/command/index.ts";
@@ -97,9 +97,8 @@ describe("spread_jobs", () => {
     const pool = open(t, node, { size: 1, pastPerformance });
     await pool.run("double", 1);
     await pool.close();
-    const { words } = JSON.parse(readFileSync(pastPerformance, "utf8")) as { words: Record<string, { good: number }> };
-    // F5: recorded before anything is set to nothing.
-    assert.ok(words[process.execPath]!.good > 0);
+    assert.ok(goodOf(pastPerformance) > 0);
+    assert.deepEqual(readdirSync(dirname(pastPerformance)), ["past.json"]);
   });
 
   it("C9 workers of Node, Python and shell, and threads, are one pool", async (t) => {
@@ -153,6 +152,19 @@ describe("spread_jobs", () => {
     );
   });
 
+  it("F5 past performance is recorded as it was, also after a pool that was ended, and grows from run to run", async (t) => {
+    const pastPerformance = join(scratch(t), "past.json");
+    let known = 0;
+    for (const end of ["close", "terminate", "close"] as const) {
+      const pool = open(t, node, { size: 1, pastPerformance });
+      await pool.run("double", 1);
+      await pool[end]();
+      const now = goodOf(pastPerformance);
+      assert.ok(now > known, `${now} after ${known}`);
+      known = now;
+    }
+  });
+
   it("F6 one exception ends one task, and is an exception", async (t) => {
     const outcomes = await open(t, [node, python]).map("failIfOdd", range(6), { onError: "collect" });
     assert.deepEqual(
@@ -184,3 +196,8 @@ describe("spread_jobs", () => {
     await until(() => !isAlive(pid), "the worker to be gone");
   });
 });
+
+function goodOf(file: string): number {
+  const { words } = JSON.parse(readFileSync(file, "utf8")) as { words: Record<string, { good: number }> };
+  return words[process.execPath]!.good;
+}
