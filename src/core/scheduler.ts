@@ -1,8 +1,8 @@
 // The scheduler as a state machine: events go in with the time they happened at, commands come out, and `nextWakeup` says when
 // to look again. It knows tasks as slots, workers as keys, and neither values, nor promises, nor clocks.
+import { abort, recallOrphan, tellToStop } from "./abort.ts";
 import { BackendRecord, type BackendSpec, type WorkerCount } from "./backend-record.ts";
-import { backoff } from "./backoff.ts";
-import type { Command, SettleReason } from "./command.ts";
+import type { Command } from "./command.ts";
 import {
   ABORT_ALARM,
   BUSY_ALARM,
@@ -29,10 +29,9 @@ import {
   RUNNING,
   STALLED,
 } from "./task-table.ts";
+import { Tasks } from "./tasks.ts";
 import { ORPHAN, type WorkerRecord } from "./worker-record.ts";
 
-/** Charged losses of a task that was given no `retries`. */
-const LOSS_BUDGET = 2;
 /** A task may ask to run later this often, and not more often. */
 const MIN_DEFERRAL_MS = 1;
 
@@ -56,36 +55,32 @@ export type Failure = "thrown" | "permanent";
 export class Scheduler {
   readonly #core: CoreState;
   readonly #fleet: Fleet;
-  #seq = 0;
+  readonly #tasks: Tasks;
   /** The pool is closing, and has waited for hosts that may come for as long as it does. */
   #isPastWaiting = false;
-  /** Tasks that are not settled. */
-  #live = 0;
-  #running = 0;
-  /** Slots that `settle` commands name: of commands not taken yet, and of the last ones taken. */
-  readonly #settled: number[] = [];
-  readonly #read: number[] = [];
 
   constructor(options: CoreOptions) {
     this.#core = new CoreState(options);
     this.#fleet = new Fleet(this.#core);
+    this.#tasks = new Tasks(this.#core);
   }
 
   // ── What there is ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Tasks that are not settled. */
   get live(): number {
-    return this.#live;
+    return this.#tasks.live;
   }
 
   get running(): number {
-    this.#running = 0;
-    for (const worker of this.#core.workers) if (worker !== undefined) this.#running += worker.running + worker.stalled;
-    return this.#running;
+    let running = 0;
+    for (const worker of this.#core.workers) if (worker !== undefined) running += worker.running + worker.stalled;
+    return running;
   }
 
   /** Tasks that no worker has begun: waiting, delayed, sent ahead. */
   get queued(): number {
-    return this.#live - this.running;
+    return this.#tasks.live - this.running;
   }
 
   get isPaused(): boolean {
@@ -163,10 +158,7 @@ export class Scheduler {
 
   /** The commands that came up since the last call. */
   takeCommands(): Command[] {
-    // What the last commands settled has been read: now its slots may be used again, and not before, or a command would mean
-    // another task.
-    if (this.#read.length > 0) for (const slot of this.#read.splice(0)) this.#core.table.release(slot);
-    if (this.#settled.length > 0) for (const slot of this.#settled.splice(0)) this.#read.push(slot);
+    this.#tasks.commandsTaken();
     const { commands } = this.#core;
     if (commands.length === 0) return NOTHING;
     this.#core.commands = [];
@@ -239,10 +231,10 @@ export class Scheduler {
     this.#fleet.forget(worker);
     for (const slot of innocent) {
       const hasBegun = end.hasBegun?.(table.ticket[slot]!) ?? true;
-      this.#comeBack(slot, hasBegun, now, end.cause, key);
+      this.#tasks.comeBack(slot, hasBegun, now, end.cause, key);
     }
-    for (const slot of suspects) this.#lost(now, slot, suspects.length === 1, key, end.cause);
-    for (const slot of pinned) this.#settle(slot, "lost", key, end.cause);
+    for (const slot of suspects) this.#tasks.lost(now, slot, suspects.length === 1, key, end.cause);
+    for (const slot of pinned) this.#tasks.settle(slot, "lost", key, end.cause);
     if (end.isForGood === true) this.#fleet.gone(worker.backend, end.cause);
     else if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
     else if (idleDeath) this.#fleet.diedIdle(worker.backend, end.cause, now);
@@ -340,45 +332,27 @@ export class Scheduler {
 
   /** Queues a task and answers its slot. */
   add(now: number, priority: number, profile: Profile): number {
-    const slot = this.#allocate(now, priority, profile);
-    this.#enqueue(slot);
+    const slot = this.#tasks.allocate(now, priority, profile);
+    this.#tasks.enqueue(slot);
     return slot;
   }
 
   /** Queues a task that may not run before `delayMs` are over. */
   addLater(now: number, priority: number, profile: Profile, delayMs: number): number {
-    const slot = this.#allocate(now, priority, profile);
-    this.#again(slot, now, delayMs);
+    const slot = this.#tasks.allocate(now, priority, profile);
+    this.#tasks.again(slot, now, delayMs);
     return slot;
   }
 
   /** A task for one worker, before all others and alone. */
   addPinned(now: number, key: number, profile: Profile): number {
-    const slot = this.#allocate(now, 0, profile);
+    const slot = this.#tasks.allocate(now, 0, profile);
     this.#core.table.state[slot] = PINNED;
     this.#core.table.flags[slot] = ONCE | BOUND;
     const worker = this.#fleet.worker(key)!;
     this.#core.table.worker[slot] = worker.index;
     worker.pinned.push(slot);
     if (worker.ahead > 0) recall(this.#core, worker, worker.ahead);
-    return slot;
-  }
-
-  #allocate(now: number, priority: number, profile: Profile): number {
-    const { table, options } = this.#core;
-    const slot = table.allocate();
-    table.seq[slot] = this.#seq++;
-    table.priority[slot] = priority;
-    table.key[slot] = options.agingMs > 0 ? priority + now / options.agingMs : priority;
-    table.addedAt[slot] = now;
-    table.startedAt[slot] = 0;
-    table.attempts[slot] = 0;
-    table.charged[slot] = 0;
-    table.losses[slot] = 0;
-    table.flags[slot] = profile.atMostOnce ? ONCE : 0;
-    table.profile[slot] = profile;
-    if (profile.deadlineMs > 0) this.#core.deadlines.set(slot, now + profile.deadlineMs);
-    this.#live++;
     return slot;
   }
 
@@ -428,15 +402,15 @@ export class Scheduler {
         break;
       }
       case AHEAD:
-        this.#recallOrphan(slot);
+        recallOrphan(this.#core, slot);
         break;
       case RUNNING:
       case STALLED:
-        this.#abort(now, slot);
+        abort(this.#core, slot, now);
         break;
       default:
     }
-    this.#release(slot);
+    this.#tasks.release(slot);
   }
 
   /** A value came. Answers the slot, which is free afterwards, or -1 for a late answer. */
@@ -448,7 +422,7 @@ export class Scheduler {
     worker.done++;
     worker.backend.idleDeaths = 0;
     if (!this.#core.table.profile[slot]!.isChunk) worker.pace.add(ms);
-    this.#release(slot);
+    this.#tasks.release(slot);
     this.#afterAnswer(worker, now);
     return slot;
   }
@@ -460,8 +434,8 @@ export class Scheduler {
     if (worker === undefined || slot < 0) return LATE;
     worker.failed++;
     worker.pace.add(ms);
-    const retryInMs = failure === "permanent" ? -1 : this.#charge(slot, now);
-    if (retryInMs < 0) this.#release(slot);
+    const retryInMs = failure === "permanent" ? -1 : this.#tasks.charge(slot, now);
+    if (retryInMs < 0) this.#tasks.release(slot);
     this.#afterAnswer(worker, now);
     return { slot, retryInMs };
   }
@@ -471,16 +445,14 @@ export class Scheduler {
     const worker = this.#fleet.worker(key);
     const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
     if (worker === undefined || slot < 0) return -1;
-    const { table, options } = this.#core;
+    const { table } = this.#core;
     // A task that puts itself off again and again would keep its worker spinning.
     const isAgain = (table.flags[slot]! & DEFERRED) !== 0 && now - table.addedAt[slot]! < MIN_DEFERRAL_MS;
     const waitMs = isAgain ? Math.max(delayMs, MIN_DEFERRAL_MS) : delayMs;
     table.flags[slot] = table.flags[slot]! | DEFERRED;
     if (priority !== undefined) table.priority[slot] = priority;
-    table.seq[slot] = this.#seq++;
-    table.addedAt[slot] = now;
-    table.key[slot] = table.priority[slot]! + (options.agingMs > 0 ? now / options.agingMs : 0);
-    this.#again(slot, now, waitMs);
+    this.#tasks.moveToEnd(slot, now);
+    this.#tasks.again(slot, now, waitMs);
     this.#afterAnswer(worker, now);
     return slot;
   }
@@ -490,7 +462,7 @@ export class Scheduler {
     const worker = this.#fleet.worker(key);
     const slot = worker === undefined ? -1 : this.#answered(worker, ticket, now);
     if (worker === undefined || slot < 0) return -1;
-    this.#again(slot, now, 0);
+    this.#tasks.again(slot, now, 0);
     this.#rest(worker, now + retryAfterMs);
     this.#afterAnswer(worker, now);
     return slot;
@@ -524,8 +496,8 @@ export class Scheduler {
       if (back.has(ticket)) {
         if (cell >= 0) worker.unlink(cell);
         worker.answer(ticket);
-        if (cell >= 0) this.#comeBack(cell, false, now, undefined, key);
-      } else if (cell === ORPHAN) this.#tellToStop(worker, ticket, now);
+        if (cell >= 0) this.#tasks.comeBack(cell, false, now, undefined, key);
+      } else if (cell === ORPHAN) tellToStop(this.#core, worker, ticket, now);
     }
     startDue(this.#core, worker, now);
     this.#afterAnswer(worker, now);
@@ -583,8 +555,8 @@ export class Scheduler {
     for (const backend of this.#core.backends) backend.isRemoved = true;
     for (let slot = 0; slot < table.profile.length; slot++) {
       if (table.state[slot] === FREE) continue;
-      this.#forgetPlace(slot);
-      this.#settle(slot, "closed", -1, undefined);
+      this.#tasks.forgetPlace(slot);
+      this.#tasks.settle(slot, "closed", -1, undefined);
     }
     for (const worker of this.#core.workers) {
       if (worker === undefined) continue;
@@ -613,7 +585,7 @@ export class Scheduler {
       this.#core.guestsUntil = Number.POSITIVE_INFINITY;
     }
     this.#settleUnserved();
-    if (this.#live > 0) {
+    if (this.#tasks.live > 0) {
       this.#fleet.plan(now);
       return;
     }
@@ -627,7 +599,7 @@ export class Scheduler {
     while (deadlines.peekKey() <= now) this.#expire(deadlines.pop(), "deadline", now);
     while (taskAlarms.peekKey() <= now) {
       const slot = taskAlarms.pop();
-      if (table.state[slot] === DELAYED) this.#enqueue(slot);
+      if (table.state[slot] === DELAYED) this.#tasks.enqueue(slot);
       else this.#expire(slot, "timeout", now);
     }
     for (let due = this.#core.takeAlarm(now); due !== undefined; due = this.#core.takeAlarm(now)) {
@@ -681,111 +653,20 @@ export class Scheduler {
     const key = state === RUNNING || state === STALLED ? (worker?.key ?? -1) : -1;
     if (state === RUNNING || state === STALLED) {
       worker!.failed++;
-      this.#abort(now, slot);
-      const retryInMs = reason === "deadline" ? -1 : this.#charge(slot, now);
+      abort(this.#core, slot, now);
+      const retryInMs = reason === "deadline" ? -1 : this.#tasks.charge(slot, now);
       if (retryInMs >= 0) {
         this.#core.commands.push({ type: "retrying", slot, delayMs: retryInMs, reason, cause: undefined });
         return;
       }
-      this.#settle(slot, reason, key, undefined);
+      this.#tasks.settle(slot, reason, key, undefined);
       return;
     }
     if (state === AHEAD) {
-      this.#recallOrphan(slot);
+      recallOrphan(this.#core, slot);
     } else if (state === QUEUED) queues.remove(slot);
     else if (state === PINNED) worker!.pinned.splice(worker!.pinned.indexOf(slot), 1);
-    this.#settle(slot, reason, key, undefined);
-  }
-
-  /** Nobody waits for a task that was sent ahead: its worker gives it back, or is told once it has begun it. */
-  #recallOrphan(slot: number): void {
-    const { table } = this.#core;
-    const worker = this.#core.workers[table.worker[slot]!]!;
-    worker.orphan(slot);
-    worker.isRecalling = true;
-    this.#core.commands.push({ type: "recall", worker: worker.key, tickets: [table.ticket[slot]!] });
-  }
-
-  /** Charges the attempt and queues the next one; -1 where none is left. */
-  #charge(slot: number, now: number): number {
-    const { table, options } = this.#core;
-    const { retries, retryDelayMs } = table.profile[slot]!;
-    const charged = table.charged[slot]! + 1;
-    table.charged[slot] = charged;
-    if ((table.flags[slot]! & ONCE) !== 0 || charged > Math.max(0, retries)) return -1;
-    const delayMs = backoff(charged, retryDelayMs, options.random);
-    this.#again(slot, now, delayMs);
-    return delayMs;
-  }
-
-  #lost(now: number, slot: number, wasAlone: boolean, key: number, cause: unknown): void {
-    const { table, options } = this.#core;
-    const { retries } = table.profile[slot]!;
-    if (wasAlone) {
-      table.losses[slot] = table.losses[slot]! + 1;
-      const charged = table.charged[slot]! + table.losses[slot]!;
-      const isSpent = retries >= 0 ? charged > retries : table.losses[slot]! > LOSS_BUDGET;
-      if (isSpent || table.losses[slot]! >= options.poisonLimit) {
-        this.#settle(slot, "lost", key, cause);
-        return;
-      }
-    }
-    if ((table.flags[slot]! & ONCE) !== 0) {
-      this.#settle(slot, "lost", key, cause);
-      return;
-    }
-    table.flags[slot] = table.flags[slot]! | ALONE;
-    this.#again(slot, now, 0);
-    this.#core.commands.push({ type: "retrying", slot, delayMs: 0, reason: "lost", cause });
-  }
-
-  /** Back to its place in the queue, uncharged. */
-  #comeBack(slot: number, hasBegun: boolean, now: number, cause: unknown, key: number): void {
-    const { table } = this.#core;
-    if (hasBegun && (table.flags[slot]! & ONCE) !== 0) {
-      this.#settle(slot, "lost", key, cause);
-      return;
-    }
-    if ((table.flags[slot]! & BOUND) !== 0) {
-      this.#settle(slot, "lost", key, cause);
-      return;
-    }
-    // What was never begun was no attempt.
-    if (!hasBegun) table.attempts[slot] = table.attempts[slot]! - 1;
-    this.#again(slot, now, 0);
-  }
-
-  #again(slot: number, now: number, delayMs: number): void {
-    if (delayMs <= 0) {
-      this.#core.taskAlarms.remove(slot);
-      this.#enqueue(slot);
-      return;
-    }
-    this.#core.table.state[slot] = DELAYED;
-    this.#core.taskAlarms.set(slot, now + delayMs);
-  }
-
-  #enqueue(slot: number): void {
-    this.#core.table.state[slot] = QUEUED;
-    this.#core.queues.push(slot);
-  }
-
-  /** The worker is at the task and nobody waits for it: it may stop by itself for a while, then it is killed. */
-  #abort(now: number, slot: number): void {
-    const { table, workers } = this.#core;
-    const worker = workers[table.worker[slot]!]!;
-    this.#core.taskAlarms.remove(slot);
-    worker.orphan(slot);
-    this.#tellToStop(worker, table.ticket[slot]!, now);
-    // It may be killed: what waits at it goes elsewhere.
-    recall(this.#core, worker, worker.ahead);
-  }
-
-  #tellToStop(worker: WorkerRecord, ticket: number, now: number): void {
-    worker.abort(ticket);
-    this.#core.commands.push({ type: "abort", worker: worker.key, ticket });
-    if (this.#core.hasAlarm(worker, ABORT_ALARM)) return;
-    this.#core.setAlarm(worker, ABORT_ALARM, now + this.#core.options.abortGraceMs);
+    this.#tasks.settle(slot, reason, key, undefined);
   }
 
   /** Takes an answered task from its worker; -1 for a late answer. */
@@ -817,34 +698,6 @@ export class Scheduler {
     else this.#fleet.idled(worker, now);
   }
 
-  #settle(slot: number, reason: SettleReason, worker: number, cause: unknown): void {
-    this.#leave(slot);
-    this.#core.table.state[slot] = FREE;
-    this.#settled.push(slot);
-    this.#core.commands.push({ type: "settle", slot, reason, worker, cause });
-  }
-
-  #release(slot: number): void {
-    this.#leave(slot);
-    this.#core.table.release(slot);
-  }
-
-  #leave(slot: number): void {
-    const { table } = this.#core;
-    const { timeoutMs, deadlineMs } = table.profile[slot]!;
-    if (timeoutMs > 0 || table.state[slot] === DELAYED) this.#core.taskAlarms.remove(slot);
-    if (deadlineMs > 0) this.#core.deadlines.remove(slot);
-    this.#live--;
-  }
-
-  /** Takes a task out of whatever holds it. */
-  #forgetPlace(slot: number): void {
-    const { table, queues, workers } = this.#core;
-    const state = table.state[slot]!;
-    if (state === QUEUED) queues.remove(slot);
-    else if (state === AHEAD || state === RUNNING || state === STALLED) workers[table.worker[slot]!]!.orphan(slot);
-  }
-
   /** Settles what waits for a series that nobody serves or will serve. */
   #settleUnserved(): void {
     const { queues } = this.#core;
@@ -854,7 +707,7 @@ export class Scheduler {
       if (failure === undefined && !this.#core.isClosing) continue;
       for (let slot = queues.peek(series); slot >= 0; slot = queues.peek(series)) {
         queues.remove(slot);
-        this.#settle(slot, failure === undefined ? "closed" : "unavailable", -1, failure?.cause);
+        this.#tasks.settle(slot, failure === undefined ? "closed" : "unavailable", -1, failure?.cause);
       }
     }
   }
