@@ -33,21 +33,28 @@ describe("zmq_cluster over a pool", () => {
 
   it("C6 work goes to who is free: a host of 50 ms takes few of 400 tasks, one of 1 ms the rest, in under a second", async (t) => {
     const { pool, url } = await boundPool(t);
-    const slow = await startHost(t, { connect: url, data: { paceMs: 50 } });
     const fast = await startHost(t, { connect: url, data: { paceMs: 1 } });
-    await workersUp(pool, 2);
-    // A machine that is busy with something else does not get through 400 timers of 1 ms in that time, whoever runs them.
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 5 && best >= 1_000; round++) {
+    await workersUp(pool, 1);
+    const measure = async (): Promise<{ readonly pids: readonly number[]; readonly ms: number }> => {
       const startedAt = performance.now();
       const done = await Promise.all(pool.runAll("paced", range(400)));
-      const ms = performance.now() - startedAt;
-      const shares = [slow, fast].map(({ pid }) => done.filter((one) => one.pid === pid).length);
-      t.diagnostic(`${shares.join(" and ")} of 400, in ${Math.round(ms)} ms`);
+      return { pids: done.map(({ pid }) => pid), ms: performance.now() - startedAt };
+    };
+    // What this machine needs for 400 timers of 1 ms, while it is busy with other things.
+    const alone = await measure();
+    const slow = await startHost(t, { connect: url, data: { paceMs: 50 } });
+    await workersUp(pool, 2);
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5 && best >= 1_000; round++) {
+      const { pids, ms } = await measure();
+      const shares = [slow, fast].map((host) => pids.filter((pid) => pid === host.pid).length);
+      t.diagnostic(
+        `${shares.join(" and ")} of 400, in ${Math.round(ms)} ms; the fast one alone ${Math.round(alone.ms)}`,
+      );
       assert.ok(shares[0]! <= 2 + ms / 50, `${shares[0]} in ${ms} ms`);
       best = Math.min(best, ms);
     }
-    assert.ok(best < 1_000, `${best} ms`);
+    assert.ok(best < Math.max(1_000, 1.5 * alone.ms), `${best} ms`);
   });
 
   it("C6 who joins late has done something within a heartbeat, and does its share from then on", async (t) => {

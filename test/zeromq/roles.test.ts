@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Appetite } from "../../src/backends/zeromq/roles/appetite.ts";
+import { Backlog } from "../../src/backends/zeromq/roles/backlog.ts";
 import { BodyReader, BodyWriter, Unreadable } from "../../src/backends/zeromq/roles/body.ts";
 import { Deliveries } from "../../src/backends/zeromq/roles/deliveries.ts";
 import { Dispatch, type Sending } from "../../src/backends/zeromq/roles/dispatch.ts";
 import { Inbox } from "../../src/backends/zeromq/roles/inbox.ts";
 import {
+  type Assignment,
   readCommand,
   readReply,
   readReport,
@@ -21,6 +23,7 @@ import {
 } from "../../src/backends/zeromq/roles/messages.ts";
 import { fromRuns, toRuns } from "../../src/backends/zeromq/roles/runs.ts";
 import { SeenNumbers } from "../../src/backends/zeromq/roles/seen-numbers.ts";
+import { Source } from "../../src/backends/zeromq/roles/source.ts";
 import { fromErrorRecord } from "../../src/protocol/error-record.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { range } from "./cluster.ts";
@@ -533,6 +536,57 @@ describe("results on their way", () => {
     deliveries.opened("s");
     deliveries.add({ batch: 1, ventilator: "v", numbers: [1], body: new Uint8Array(8) });
     assert.throws(() => deliveries.taken("s", [1, 2]), ProtocolError);
+  });
+});
+
+describe("what a worker has", () => {
+  const from = (source: string, number: number): Assignment<string> => ({
+    source,
+    number,
+    attempt: 1,
+    payload: number,
+    metadata: undefined,
+    verdict: undefined,
+  });
+
+  it("waits in the order in which it came, and leaves with its source", () => {
+    const backlog = new Backlog<string>();
+    assert.equal(backlog.next(), undefined);
+    backlog.add([from("a", 1), from("b", 1)]);
+    assert.equal(backlog.next()?.source, "a");
+    backlog.add([from("a", 2), from("b", 2), from("a", 3)]);
+    assert.equal(backlog.size, 4);
+    backlog.drop("b");
+    assert.deepEqual([backlog.next()?.number, backlog.size], [2, 1]);
+    backlog.add([from("b", 3)]);
+    assert.deepEqual(
+      backlog.takeAll().map(({ source, number }) => [source, number]),
+      [
+        ["a", 3],
+        ["b", 3],
+      ],
+    );
+    assert.deepEqual([backlog.size, backlog.next()], [0, undefined]);
+  });
+
+  it("is accounted for, source by source, and told once", () => {
+    const source = new Source({}, "v");
+    assert.equal(source.report(0), undefined);
+    assert.deepEqual(source.report(3), { credit: 3, done: [], returned: [] });
+    source.came(2);
+    assert.equal(source.expected, 3);
+    source.answered();
+    source.done([7]);
+    source.giveBack(8);
+    assert.equal(source.expected, 1);
+    assert.deepEqual(source.report(0), { credit: 0, done: [7], returned: [8] });
+    assert.equal(source.report(0), undefined);
+    // A session that was lost in between, or a ventilator that sends what it may not.
+    source.came(5);
+    assert.equal(source.expected, 5);
+    source.isOver = true;
+    source.done([9]);
+    assert.equal(source.report(1), undefined);
   });
 });
 

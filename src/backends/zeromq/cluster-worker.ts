@@ -12,34 +12,13 @@ import type { PingReply } from "./records.ts";
 import { Request } from "./request.ts";
 import { ResultOutbox } from "./result-outbox.ts";
 import { Appetite, STUCK_MS } from "./roles/appetite.ts";
+import { Backlog } from "./roles/backlog.ts";
 import { type Assignment, readTasks, writeReport } from "./roles/messages.ts";
+import { Source } from "./roles/source.ts";
 import { DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, warner } from "./settings.ts";
+import { Exit, exitOf, type WorkerExit } from "./worker-exit.ts";
 
-/** Why `run` ended. */
-export interface WorkerExit {
-  readonly reason: "kill" | "restart" | "close";
-  /** For `process.exitCode`: 0, or 75 for a restart (`EX_TEMPFAIL`), or 1 where the kill command had an error. */
-  readonly code: number;
-  /** What the kill command said. */
-  readonly error?: string;
-}
-
-export const RESTART_EXIT_CODE = 75;
-
-/** What is known of one ventilator while its session lives. */
-interface Source {
-  readonly peer: Peer;
-  readonly ventilator: string;
-  /** Requests of it that wait or run. */
-  held: number;
-  /** Promised to it, and not come yet. */
-  promised: number;
-  done: number[];
-  returned: number[];
-  isOver: boolean;
-}
-
-type Held = Assignment<Source>;
+type Held = Assignment<Source<Peer>>;
 
 /** So long it works before it looks at its sockets. */
 const SLICE_MS = 5;
@@ -54,15 +33,14 @@ export class ClusterWorker<I = unknown> {
   readonly #startedAt = new Date().toISOString();
   readonly #abort = new AbortController();
   readonly #appetite: Appetite;
-  readonly #sources = new Map<Peer, Source>();
-  #waiting: Held[] = [];
-  #head = 0;
+  readonly #sources = new Map<Peer, Source<Peer>>();
+  readonly #backlog = new Backlog<Source<Peer>>();
   #running = 0;
   #requests: Client | undefined;
   #results: ResultOutbox | undefined;
   #commands: CommandReceiver | undefined;
   #opening: Promise<void> | undefined;
-  #exit: PromiseWithResolvers<WorkerExit> | undefined;
+  #exit: Exit | undefined;
   #ending: Promise<void> | undefined;
   #isStopping = false;
   #isOver = false;
@@ -90,7 +68,7 @@ export class ClusterWorker<I = unknown> {
   async run(): Promise<WorkerExit> {
     if (this.#exit !== undefined) throw new PoolClosedError(`Cannot run worker "${this.id}": it was run before`);
     if (this.#isOver) throw new PoolClosedError(`Cannot run worker "${this.id}": it is closed`);
-    const exit = withResolvers<WorkerExit>();
+    const exit = new Exit();
     this.#exit = exit;
     this.#opening = this.#open();
     try {
@@ -157,15 +135,7 @@ export class ClusterWorker<I = unknown> {
   // ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #sourceOpened(peer: Peer, welcome: JsonObject): void {
-    const source: Source = {
-      peer,
-      ventilator: String(welcome["id"]),
-      held: 0,
-      promised: 0,
-      done: [],
-      returned: [],
-      isOver: false,
-    };
+    const source = new Source(peer, String(welcome["id"]));
     this.#sources.set(peer, source);
     this.#report(source);
   }
@@ -176,8 +146,7 @@ export class ClusterWorker<I = unknown> {
     this.#sources.delete(peer);
     source.isOver = true;
     // The ventilator sends them again, to whoever is there.
-    this.#waiting = this.#waiting.slice(this.#head).filter((held) => held.source !== source);
-    this.#head = 0;
+    this.#backlog.drop(source);
     this.#rest();
   }
 
@@ -185,33 +154,24 @@ export class ClusterWorker<I = unknown> {
     const source = this.#sources.get(peer);
     if (source === undefined) return;
     const assignments = readTasks(body, source);
-    source.promised = Math.max(0, source.promised - assignments.length);
+    source.came(assignments.length);
     if (this.#isStopping) {
-      for (const { number } of assignments) source.returned.push(number);
+      for (const { number } of assignments) source.giveBack(number);
       this.#report(source);
       return;
     }
-    source.held += assignments.length;
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = assignments;
-      this.#head = 0;
-    } else for (const assignment of assignments) this.#waiting.push(assignment);
+    this.#backlog.add(assignments);
     clearTimeout(this.#idleTimer);
     this.#pump();
   }
 
   /** Tells a ventilator what is new, and asks it for more where there is room. */
-  #report(source: Source): void {
-    if (source.isOver) return;
-    const held = source.held + source.promised;
-    const room = this.#options.maxUnacknowledged - this.#unanswered - held;
-    const credit = this.#isStopping ? 0 : Math.max(0, Math.min(room, this.#appetite.ask(held)));
-    const { done, returned } = source;
-    if (credit === 0 && done.length === 0 && returned.length === 0) return;
-    source.promised += credit;
-    source.done = [];
-    source.returned = [];
-    this.#requests?.send(source.peer, writeReport({ credit, done, returned }));
+  #report(source: Source<Peer>): void {
+    const { expected } = source;
+    const room = this.#options.maxUnacknowledged - this.#unanswered - expected;
+    const credit = this.#isStopping ? 0 : Math.max(0, Math.min(room, this.#appetite.ask(expected)));
+    const report = source.report(credit);
+    if (report !== undefined) this.#requests?.send(source.peer, writeReport(report));
   }
 
   // ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,17 +179,14 @@ export class ClusterWorker<I = unknown> {
   #pump(): void {
     let now = performance.now();
     const until = now + SLICE_MS;
-    while (this.#running < this.#options.slots && this.#head < this.#waiting.length) {
-      const held = this.#waiting[this.#head++]!;
+    while (this.#running < this.#options.slots) {
+      const held = this.#backlog.next();
+      if (held === undefined) break;
       now = this.#start(held, now);
       if (now >= until) break;
     }
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
-      this.#head = 0;
-    }
     if (this.#running >= this.#options.slots) this.#watchStuck();
-    else if (this.#head < this.#waiting.length) this.#planPump();
+    else if (this.#backlog.size > 0) this.#planPump();
     this.#flush();
   }
 
@@ -270,7 +227,7 @@ export class ClusterWorker<I = unknown> {
       if (this.#isOver) return;
       this.#finish(held, isFailed, value, performance.now() - startedAt);
       clearTimeout(this.#stuckTimer);
-      if (this.#head < this.#waiting.length) this.#planPump();
+      if (this.#backlog.size > 0) this.#planPump();
       else this.#planFlush();
     };
     promise.then(
@@ -280,7 +237,7 @@ export class ClusterWorker<I = unknown> {
   }
 
   #finish({ source, number, attempt, metadata }: Held, isFailed: boolean, value: unknown, ms: number): void {
-    source.held -= 1;
+    source.answered();
     this.#appetite.add(ms);
     this.#answered += 1;
     this.#busyMs += ms;
@@ -291,7 +248,7 @@ export class ClusterWorker<I = unknown> {
   /** A long request must not hold up those behind it: they go back, and on to others. */
   #watchStuck(): void {
     clearTimeout(this.#stuckTimer);
-    if (this.#head >= this.#waiting.length) return;
+    if (this.#backlog.size === 0) return;
     this.#stuckTimer = setTimeout(() => {
       if (this.#running < this.#options.slots) return;
       this.#appetite.isStuck = true;
@@ -301,12 +258,7 @@ export class ClusterWorker<I = unknown> {
 
   /** Returns to their ventilators what has not begun. */
   #giveBack(): void {
-    for (const { source, number } of this.#waiting.slice(this.#head)) {
-      source.held -= 1;
-      source.returned.push(number);
-    }
-    this.#waiting = [];
-    this.#head = 0;
+    for (const { source, number } of this.#backlog.takeAll()) source.giveBack(number);
     this.#reportAll();
   }
 
@@ -335,8 +287,7 @@ export class ClusterWorker<I = unknown> {
 
   #done(ventilator: string, numbers: readonly number[]): void {
     for (const source of this.#sources.values()) {
-      if (source.ventilator !== ventilator) continue;
-      for (const number of numbers) source.done.push(number);
+      if (source.ventilator === ventilator) source.done(numbers);
     }
   }
 
@@ -348,24 +299,15 @@ export class ClusterWorker<I = unknown> {
   // ── commands and the end ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #obey(name: string, data: unknown): unknown {
-    switch (name) {
-      case "kill":
-        if (data === undefined) void this.#stop({ reason: "kill", code: 0 });
-        else
-          void this.#stop({ reason: "kill", code: 1, error: typeof data === "string" ? data : JSON.stringify(data) });
-        return undefined;
-      case "restart":
-        void this.#stop({ reason: "restart", code: RESTART_EXIT_CODE });
-        return undefined;
-      case "ping":
-        return this.#describe();
-      default: {
-        const { onCommand } = this.#options;
-        if (onCommand === undefined)
-          throw new TypeError(`Cannot obey command "${name}": the worker knows no such command`);
-        return onCommand(name, data);
-      }
+    const exit = exitOf(name, data);
+    if (exit !== undefined) {
+      void this.#stop(exit);
+      return undefined;
     }
+    if (name === "ping") return this.#describe();
+    const { onCommand } = this.#options;
+    if (onCommand === undefined) throw new TypeError(`Cannot obey command "${name}": the worker knows no such command`);
+    return onCommand(name, data);
   }
 
   #describe(): PingReply {
@@ -385,7 +327,7 @@ export class ClusterWorker<I = unknown> {
     const { timeoutMs } = this.#options;
     if (timeoutMs === undefined || this.#isStopping) return;
     clearTimeout(this.#idleTimer);
-    if (this.#running > 0 || this.#head < this.#waiting.length) return;
+    if (this.#running > 0 || this.#backlog.size > 0) return;
     this.#idleTimer = setTimeout(() => {
       const error = new ReceiveTimeoutError(`Cannot go on as worker "${this.id}": no request for ${timeoutMs} ms`);
       void this.#stop(undefined).then(() => this.#exit?.reject(error));
@@ -449,23 +391,6 @@ export class ClusterWorker<I = unknown> {
     this.#abort.abort();
     this.#wakeStopping();
   }
-}
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Node 20 has no `Promise.withResolvers`. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
