@@ -24,6 +24,8 @@ export class FlatColumns {
   /** Takes the first object, whose keys all that follow must have; false where it is not flat. Never throws. */
   begin(value: object): boolean {
     try {
+      // Whatever else it is may have a key for each of its bytes.
+      if (Object.getPrototypeOf(value) !== Object.prototype) return false;
       const keys = Object.keys(value);
       if (keys.length === 0 || keys.length > MAX_KEYS || keys.includes("__proto__") || !isOwnKeyLoop()) return false;
       this.#keys = keys;

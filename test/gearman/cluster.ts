@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type GearmanOptions, gearman } from "../../src/backends/gearman/index.ts";
 import { Pool, type PoolOptions } from "../../src/index.ts";
 import { until } from "../../src/testing/stage.ts";
-import type { HostPlan } from "./fixtures/host.ts";
+import type { HostPlan } from "./fixtures/host-plan.ts";
 import type * as tasks from "./fixtures/tasks.ts";
 import type { Ending } from "./server.ts";
 

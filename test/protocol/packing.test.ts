@@ -56,6 +56,20 @@ function keysOf(object: unknown): string[] {
 }
 
 describe("packing a list", () => {
+  it("does not ask what is no plain object for its keys: bytes have one for each of them", () => {
+    let asked = 0;
+    const bytes = new Proxy(new Uint8Array(3), {
+      ownKeys: () => {
+        asked++;
+        return [];
+      },
+    });
+
+    packer.pack([bytes, bytes, bytes], () => false);
+
+    assert.equal(asked, 0);
+  });
+
   it("loses nothing, with a structured clone or without", () => {
     fc.assert(
       fc.property(fc.oneof(shapes, fc.array(plainData), fc.array(anything, { maxLength: 5 }), numbers), (list) => {
