@@ -95,35 +95,36 @@ describe("plain progress", () => {
   it("is one line", () => {
     assert.equal(renderPlain(view), "manyhands: 6,214/10,000 62% ok=6192 failed=22 running=16 rate=148/s eta=26s");
   });
-  it("comes every 30 s or every 10 %, whichever is rarer", () => {
+  it("comes every 30 s or every 10 %, whichever is rarer", async () => {
     const at = (seconds: number, share: number | undefined) => {
       written.length = 0;
       reporter.tick(seconds * 1000, () => ({ ...view, share }));
       return written.length;
     };
-    let reporter = openReporter("auto", terminal, style, 0);
+    let reporter = await openReporter("auto", terminal, style, 0);
     const fast = [at(10, 0.5), at(30, 0.6), at(31, 0.9), at(59, 0.95), at(60, 0.97)];
     assert.deepEqual(fast, [0, 1, 0, 0, 1]);
-    reporter = openReporter("auto", terminal, style, 0);
+    reporter = await openReporter("auto", terminal, style, 0);
     const slow = [at(30, 0.01), at(300, 0.09), at(330, 0.1), at(360, 0.11), at(3000, 0.2)];
     assert.deepEqual(slow, [0, 0, 1, 0, 1]);
-    reporter = openReporter("auto", terminal, style, 0);
+    reporter = await openReporter("auto", terminal, style, 0);
     assert.deepEqual([at(29, undefined), at(30, undefined), at(45, undefined), at(60, undefined)], [0, 1, 0, 1]);
   });
 });
 
 describe("auto", () => {
-  const drawsWith = (isTTY: boolean, environment: Record<string, string>) => {
+  const drawsWith = async (isTTY: boolean, environment: Record<string, string>) => {
     let text = "";
     const terminal = { isTTY, columns: () => 80, environment, write: (piece: string) => (text += piece) };
-    openReporter("auto", terminal, style, 0).tick(60_000, () => view);
+    const reporter = await openReporter("auto", terminal, style, 0);
+    reporter.tick(60_000, () => view);
     return text.includes("\u001b[K");
   };
-  it("draws on a terminal that can, and nowhere else", () => {
-    assert.equal(drawsWith(true, { TERM: "xterm" }), true);
-    assert.equal(drawsWith(false, { TERM: "xterm" }), false);
-    assert.equal(drawsWith(true, { TERM: "dumb" }), false);
-    assert.equal(drawsWith(true, { TERM: "xterm", CI: "true" }), false);
-    assert.equal(drawsWith(true, { TERM: "xterm", CI: "false" }), true);
+  it("draws on a terminal that can, and nowhere else", async () => {
+    assert.equal(await drawsWith(true, { TERM: "xterm" }), true);
+    assert.equal(await drawsWith(false, { TERM: "xterm" }), false);
+    assert.equal(await drawsWith(true, { TERM: "dumb" }), false);
+    assert.equal(await drawsWith(true, { TERM: "xterm", CI: "true" }), false);
+    assert.equal(await drawsWith(true, { TERM: "xterm", CI: "false" }), true);
   });
 });

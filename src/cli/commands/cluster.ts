@@ -3,7 +3,6 @@ import type { Command } from "commander";
 import { addressOf, type ClusterControl, type HostReport, isMeant } from "../../backends/cluster-control.ts";
 import { openControl } from "../cluster/engine.ts";
 import { addClusterFlags, type ClusterFlags, readCluster } from "../cluster/flags.ts";
-import { hostTable } from "../cluster/host-table.ts";
 import { Complaint, messageOf } from "../complaint.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { parseDuration } from "../grammar/duration.ts";
@@ -71,7 +70,10 @@ async function ask(control: ClusterControl, verb: Verb, ids: readonly string[], 
       ? await rollingRestart(control, options, timeoutMs)
       : await control[verb](options);
   if (flags.json === true) for (const report of reports) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else process.stdout.write(hostTable(reports, Date.now()));
+  else {
+    const { hostTable } = await import("../cluster/host-table.ts");
+    process.stdout.write(hostTable(reports, Date.now()));
+  }
   const missing = ids.filter((id) => !reports.some((report) => isMeant(report, [id])));
   const count = `${reports.length} host${reports.length === 1 ? "" : "s"} ${VERBS[verb].done}`;
   process.stderr.write(`${count}${missing.length === 0 ? "" : `; no answer from ${missing.join(", ")}`}\n`);

@@ -35,8 +35,20 @@ const DRAIN_CHECK_MS = 20;
  */
 export async function runMap(settings: MapSettings, flags: readonly string[]): Promise<number> {
   const input = await openInput(settings.input);
-  const run = new Run(settings, flags, input);
+  const startedAt = performance.now();
+  const { subject } = settings;
+  const work =
+    subject.kind === "module" ? new ModuleWork(subject, settings) : new CommandWork(subject.template, settings);
+  const reporter = await openReporter(settings.progress, standardError(), work.names, startedAt);
+  const run = new Run(settings, flags, { input, work, reporter, startedAt });
   return settings.isDryRun ? run.rehearse() : run.perform();
+}
+
+interface RunParts {
+  readonly input: Input;
+  readonly work: Work;
+  readonly reporter: Reporter;
+  readonly startedAt: number;
 }
 
 class Run {
@@ -44,7 +56,7 @@ class Run {
   readonly #work: Work;
   readonly #flags: readonly string[];
   readonly #input: Input;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   readonly #stop = new Stop();
   readonly #progress: Progress;
   readonly #failures = new Failures();
@@ -59,10 +71,8 @@ class Run {
   #isReadToEnd = false;
   #hasLostOutput = false;
 
-  constructor(settings: MapSettings, flags: readonly string[], input: Input) {
-    const { subject } = settings;
-    const work =
-      subject.kind === "module" ? new ModuleWork(subject, settings) : new CommandWork(subject.template, settings);
+  constructor(settings: MapSettings, flags: readonly string[], { input, work, reporter, startedAt }: RunParts) {
+    this.#startedAt = startedAt;
     this.#settings = settings;
     this.#work = work;
     this.#flags = flags;
@@ -70,7 +80,7 @@ class Run {
     const total = settings.total ?? input.total;
     this.#progress = new Progress({ startedAt: this.#startedAt, total, totalBytes: input.totalBytes });
     this.#tally = new Tally(this.#progress, this.#failures, settings.halt, (rule) => this.#halt(rule));
-    this.#reporter = openReporter(settings.progress, standardError(), work.names, this.#startedAt);
+    this.#reporter = reporter;
     this.#slow = settings.timeout?.kind === "median" ? new SlowItems(settings.timeout.percent) : undefined;
     this.#feed = new Feed(
       input,

@@ -1,6 +1,6 @@
 // Shows a run on standard error while it lasts, in one of five ways.
 import type { ProgressView } from "../../observe/progress.ts";
-import { type LineStyle, renderLines } from "./progress-line.ts";
+import type { LineStyle } from "./progress-line.ts";
 import { renderJson, renderPlain } from "./progress-text.ts";
 import { Screen } from "./screen.ts";
 
@@ -30,11 +30,16 @@ const JSON_EVERY_MS = 1000;
 const PLAIN_EVERY_MS = 30_000;
 const PLAIN_EVERY_SHARE = 0.1;
 
-export function openReporter(mode: ProgressMode, terminal: Terminal, style: Names, startedAt: number): Reporter {
+export async function openReporter(
+  mode: ProgressMode,
+  terminal: Terminal,
+  style: Names,
+  startedAt: number,
+): Promise<Reporter> {
   switch (mode === "auto" ? automatic(terminal) : mode) {
     case "auto":
     case "bar":
-      return barReporter(terminal, style);
+      return await barReporter(terminal, style);
     case "json":
       return jsonReporter(terminal, startedAt);
     case "plain":
@@ -49,7 +54,9 @@ function automatic({ isTTY, environment }: Terminal): ProgressMode {
   return isTTY && environment["TERM"] !== "dumb" && !isSet(environment["CI"]) ? "bar" : "plain";
 }
 
-function barReporter(terminal: Terminal, style: Names): Reporter {
+async function barReporter(terminal: Terminal, style: Names): Promise<Reporter> {
+  // What knows the widths of letters takes longer to load than all the rest together.
+  const { renderLines } = await import("./progress-line.ts");
   const screen = new Screen(terminal.write);
   const isColoured =
     terminal.isTTY && !isSet(terminal.environment["NO_COLOR"]) && terminal.environment["TERM"] !== "dumb";
