@@ -119,7 +119,7 @@ for (const kind of ["gearmand", "perl"] as const satisfies Kind[]) {
       assert.match(error.message, /^Cannot finish job "[^"]+" of "nobody can": it was not done within 50 ms$/);
     });
 
-    it("leaves jobs in the background, and sees what becomes of them", async (t) => {
+    it("leaves jobs in the background, and sees what becomes of them (C9)", async (t) => {
       const { address } = await startServer(t, { kind });
       const client = openClient(t, address);
       const job = await client.background("held", "x");
@@ -417,7 +417,7 @@ describe("a client", { timeout: 120_000 }, () => {
     await rejectionOf(ConfigError, client.background("f", "x", { at: new Date(), priority: "high" }));
   });
 
-  it("gives background jobs uniques, so that a durable queue keeps all of them", async (t) => {
+  it("gives background jobs uniques, so that a durable queue keeps all of them (C9)", async (t) => {
     const { address } = await startServer(t);
     const client = openClient(t, address);
     const jobs = await Promise.all([

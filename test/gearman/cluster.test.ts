@@ -5,31 +5,33 @@ import { gearmanControl } from "../../src/backends/gearman/index.ts";
 import { BackendUnavailableError, WorkerLostError } from "../../src/index.ts";
 import { closedGate, isAlive, rejection, scratch, until, witness } from "../../src/testing/stage.ts";
 import { FAST, inReverse, openPool, startHost, workersUp } from "./cluster.ts";
-import { freePort, startServer } from "./server.ts";
+import { freePort, type Kind, startServer } from "./server.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 describe("a pool over Gearman", { timeout: 120_000 }, () => {
-  it("maps over several hosts, with results in order", async (test) => {
-    const t = inReverse(test);
-    const { address } = await startServer(t);
-    const hosts = await Promise.all([startHost(t, [address]), startHost(t, [address])]);
-    const pool = openPool(t, [address]);
-    await workersUp(pool, 4);
+  for (const kind of ["gearmand", "perl"] as const satisfies Kind[]) {
+    it(`maps over several hosts through ${kind}, with results in order (C1)`, async (test) => {
+      const t = inReverse(test);
+      const { address } = await startServer(t, { kind });
+      const hosts = await Promise.all([startHost(t, [address]), startHost(t, [address])]);
+      const pool = openPool(t, [address]);
+      await workersUp(pool, 4);
 
-    assert.deepEqual(
-      await pool.map("double", range(2_000)),
-      range(2_000).map((n) => n * 2),
-    );
+      assert.deepEqual(
+        await pool.map("double", range(2_000)),
+        range(2_000).map((n) => n * 2),
+      );
 
-    assert.deepEqual(
-      new Set(pool.workers().map(({ done, pid }) => (done > 0 ? pid : 0))),
-      new Set(hosts.map(({ pid }) => pid)),
-    );
-    assert.deepEqual(pool.workers()[0]?.series, ["gearman", "remote"]);
-  });
+      assert.deepEqual(
+        new Set(pool.workers().map(({ done, pid }) => (done > 0 ? pid : 0))),
+        new Set(hosts.map(({ pid }) => pid)),
+      );
+      assert.deepEqual(pool.workers()[0]?.series, ["gearman", "remote"]);
+    });
+  }
 
-  it("lets a failing item fail alone, with its own error and the stack of the worker", async (test) => {
+  it("lets a failing item fail alone, with its own error and the stack of the worker (C1, F1)", async (test) => {
     const t = inReverse(test);
     const { address } = await startServer(t);
     await startHost(t, [address]);
@@ -62,7 +64,7 @@ describe("a pool over Gearman", { timeout: 120_000 }, () => {
     assert.equal(one.workers().filter(({ pid }) => pid === late.pid).length, 3);
   });
 
-  it("reaches with a broadcast the workers of hosts that join later too", async (test) => {
+  it("reaches with a broadcast the workers of hosts that join later too, and has an answer of each (F4)", async (test) => {
     const t = inReverse(test);
     const { address } = await startServer(t);
     await startHost(t, [address], { hands: 1 });
@@ -113,7 +115,7 @@ describe("a pool over Gearman", { timeout: 120_000 }, () => {
 });
 
 describe("hosts that go", { timeout: 120_000 }, () => {
-  it("with SIGKILL: what ran there is done elsewhere as a repeat, and nothing of it goes on running", async (test) => {
+  it("with SIGKILL: what ran there is done elsewhere as a repeat, and nothing of it goes on running (C2, F6)", async (test) => {
     const t = inReverse(test);
     const { address } = await startServer(t);
     const seen = witness(scratch(t));
@@ -136,7 +138,7 @@ describe("hosts that go", { timeout: 120_000 }, () => {
     await until(() => !isAlive(pid), "the orphan to end");
   });
 
-  it("silent, as with SIGSTOP: noticed within the lease, and its late answers are ignored", async (test) => {
+  it("silent, as with SIGSTOP: noticed within the lease, and its late answers are ignored (C6, C3)", async (test) => {
     const t = inReverse(test);
     const { address } = await startServer(t);
     const stopped = await startHost(t, [address], { hands: 1 });
@@ -158,7 +160,7 @@ describe("hosts that go", { timeout: 120_000 }, () => {
     await workersUp(pool, 2);
   });
 
-  it("by quit: they finish what they have, and nothing runs twice", async (test) => {
+  it("by quit: they finish what they have, and nothing runs twice (C7)", async (test) => {
     const t = inReverse(test);
     const { address } = await startServer(t);
     const seen = witness(scratch(t));
@@ -188,8 +190,46 @@ describe("hosts that go", { timeout: 120_000 }, () => {
   });
 });
 
+describe("hosts that are restarted one by one", { timeout: 120_000 }, () => {
+  it("under load: each finishes what it has, nothing is lost and nothing runs twice (C7)", async (test) => {
+    const t = inReverse(test);
+    const { address } = await startServer(t);
+    const ids = ["a", "b", "c"];
+    const hosts = await Promise.all(ids.map((id) => startHost(t, [address], { id })));
+    const pool = openPool(t, [address]);
+    await workersUp(pool, 6);
+    const control = gearmanControl([address]);
+    t.after(() => control.close());
+    const seen = witness(scratch(t));
+    let [done, next, isOver] = [0, 0, false];
+    const load = Array.from({ length: 40 }, async () => {
+      for (; !isOver; done++) {
+        const id = next++;
+        assert.deepEqual(await pool.run("note", { id, ms: 3, file: seen.file }), { id, attempt: 1 });
+      }
+    });
+
+    for (const [at, id] of ids.entries()) {
+      const before = done;
+      assert.deepEqual(
+        (await control.restart({ ids: [id] })).map((report) => report.id),
+        [id],
+      );
+      assert.equal(await hosts[at]!.ended(), 75);
+      await startHost(t, [address], { id });
+      await workersUp(pool, 6);
+      await until(() => done > before + 100, "the load to go on");
+    }
+
+    isOver = true;
+    await Promise.all(load);
+    assert.deepEqual(new Set(seen.lines()).size, next);
+    assert.equal(seen.lines().length, next);
+  });
+});
+
 describe("servers that go", { timeout: 120_000 }, () => {
-  it("killed and started again: neither a task nor a repeat is lost by it", async (test) => {
+  it("killed and started again: neither a task nor a repeat is lost by it (C2)", async (test) => {
     const t = inReverse(test);
     const server = await startServer(t);
     await startHost(t, [server.address]);
@@ -208,7 +248,7 @@ describe("servers that go", { timeout: 120_000 }, () => {
     );
   });
 
-  it("one of two: the rest goes on by the other, and by it again when it is back", async (test) => {
+  it("one of two: the rest goes on by the other, and by it again when it is back (C5)", async (test) => {
     const t = inReverse(test);
     const [first, second] = [await startServer(t), await startServer(t)];
     const addresses = [first.address, second.address];
@@ -233,7 +273,7 @@ describe("servers that go", { timeout: 120_000 }, () => {
     }
   });
 
-  it("all of them: tasks reject after connectTimeoutMs, and run again when one is back", async (test) => {
+  it("all of them: tasks reject after connectTimeoutMs, and run again when one is back (C5)", async (test) => {
     const t = inReverse(test);
     const server = await startServer(t);
     await startHost(t, [server.address], { hands: 1 });
@@ -259,14 +299,14 @@ describe("servers that go", { timeout: 120_000 }, () => {
     }
   });
 
-  it("that were never there: the same", async (test) => {
+  it("that were never there: the same (C5)", async (test) => {
     const t = inReverse(test);
     const pool = openPool(t, [`127.0.0.1:${await freePort()}`], { connectTimeoutMs: 100 });
 
     assert.ok((await rejection(pool.run("double", 3))) instanceof BackendUnavailableError);
   });
 
-  it("that hang: noticed, and the other is taken", async (test) => {
+  it("that hang: noticed, and the other is taken (C5)", async (test) => {
     const t = inReverse(test);
     const [first, second] = [await startServer(t), await startServer(t)];
     const addresses = [first.address, second.address];

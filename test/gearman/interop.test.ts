@@ -43,7 +43,7 @@ const workers: Readonly<
 };
 
 for (const kind of ["gearmand", "perl"] as const satisfies Kind[]) {
-  describe(`through ${kind}, our worker`, { timeout: 120_000 }, () => {
+  describe(`through ${kind}, our worker (C8)`, { timeout: 120_000 }, () => {
     for (const [language, call] of Object.entries(clients)) {
       it(`serves a client in ${language}`, async (t) => {
         const server = await startServer(t, { kind });
@@ -77,7 +77,7 @@ for (const kind of ["gearmand", "perl"] as const satisfies Kind[]) {
   });
 }
 
-describe("our client", { timeout: 120_000 }, () => {
+describe("our client (C8)", { timeout: 120_000 }, () => {
   for (const [language, [kinds, call]] of Object.entries(workers)) {
     for (const kind of kinds) {
       it(`is served by a worker in ${language} through ${kind}`, async (t) => {

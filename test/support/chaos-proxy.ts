@@ -65,8 +65,8 @@ export class ChaosProxy {
   /** Cuts all connections with a reset, on both sides. */
   cut(): void {
     for (const { client, server } of this.#passages) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
     }
   }
 
@@ -74,8 +74,8 @@ export class ChaosProxy {
   bury(): void {
     for (const { client, server, isDead } of this.#passages) {
       if (!isDead) continue;
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
     }
   }
 
@@ -91,7 +91,7 @@ export class ChaosProxy {
 
   #accept(client: Socket, target: { readonly port: number; readonly host?: string }): void {
     if (this.#refuses) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const server = connect({ port: target.port, host: target.host ?? "127.0.0.1", allowHalfOpen: true });
@@ -172,6 +172,12 @@ export async function startProxy(
   await proxy.listen();
   t.after(() => proxy.close());
   return proxy;
+}
+
+function reset(socket: Socket): void {
+  // A reset between `end` and its completion is refused by libuv, and Node then never ends: it waits for the handle to be closed.
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Resolves when the other side has taken it, or never will. */

@@ -5,6 +5,8 @@ import { newSessionId } from "./party.ts";
 import { Pieces } from "./pieces.ts";
 
 export interface HostSessionSettings {
+  /** The place of the server that its frames go to when it can: hosts and pools are spread over the servers so. */
+  readonly home: number;
   /** The pool's function. */
   readonly fn: string;
   readonly hello: JsonObject;
@@ -17,6 +19,7 @@ const LISTED_LEASES = 10;
 
 export class HostSession {
   readonly fn: string;
+  readonly home: number;
   /** The place of the server that its frames go to. */
   server: number;
   pieces: Pieces = new Pieces();
@@ -30,8 +33,9 @@ export class HostSession {
   #heardAt: number;
   #leaseMs: number;
 
-  constructor({ fn, hello, heartbeatMs }: HostSessionSettings, server: number, now: number) {
+  constructor({ fn, hello, heartbeatMs, home }: HostSessionSettings, server: number, now: number) {
     this.fn = fn;
+    this.home = home;
     this.server = server;
     this.#heartbeatMs = heartbeatMs;
     this.#leaseMs = heartbeatMs * 5;
@@ -84,10 +88,12 @@ export class HostSession {
     this.#machine.connected(now);
   }
 
-  /** A server was looked at. */
-  listed(server: number, isThere: boolean): void {
+  /** A server was looked at. Answers whether the pool has come there since the last look. */
+  listed(server: number, isThere: boolean): boolean {
+    const isNew = isThere && !this.#listedAt.has(server);
     if (isThere) this.#listedAt.add(server);
     else this.#listedAt.delete(server);
+    return isNew;
   }
 
   isListedAt(server: number): boolean {

@@ -10,8 +10,9 @@ import { Desk } from "./desk.ts";
 import { type GearmanHostOptions, type HostSettings, readHostOptions } from "./host-options.ts";
 import { HostSession } from "./host-session.ts";
 import { Lookout, type Sighting } from "./lookout.ts";
-import { functionOf, HANDS_LINK, isParty, newId } from "./party.ts";
+import { functionOf, HANDS_LINK, homeOf, isParty, newId } from "./party.ts";
 import { sendInPieces } from "./pieces.ts";
+import { Sweep } from "./sweep.ts";
 
 /** A host that runs. */
 export interface GearmanHost {
@@ -33,6 +34,8 @@ export interface GearmanHost {
 
 /** How long pools may take to answer a goodbye. */
 const CLOSE_MS = 1_000;
+/** Whose function has had neither a worker nor a job for so long is gone. */
+const GONE_HEARTBEATS = 30;
 
 /**
  * Lends the hands of this machine to the pools of a cluster, `gearman(…)` in other processes, which come and go. Comes back by itself to
@@ -51,6 +54,8 @@ class Host implements GearmanHost {
   readonly #settings: HostSettings;
   readonly #bus: Bus;
   readonly #lookout: Lookout;
+  /** One for each server. */
+  readonly #sweeps: readonly Sweep[];
   readonly #host: ClusterHost;
   readonly #desk: Desk;
   readonly #epoch = newId();
@@ -83,6 +88,7 @@ class Host implements GearmanHost {
       },
     );
     this.#lookout = new Lookout(servers, namespace, connection, (server, seen) => this.#seen(server, seen));
+    this.#sweeps = servers.map(() => new Sweep(heartbeatMs * GONE_HEARTBEATS));
     // In step with nobody: many hosts start together.
     this.#lookTimer = setInterval(() => this.#lookAround(), heartbeatMs * (1 + Math.random() / 4));
     const quit = (): void => this.quit();
@@ -159,8 +165,9 @@ class Host implements GearmanHost {
   #greet(fn: string, server: number, now: number): void {
     if (this.#isLeaving || this.#refusedBy.has(fn)) return;
     const hello = { link: HANDS_LINK, id: this.id, epoch: this.#epoch, fn: this.#bus.fn, ...this.#host.hello };
-    const { heartbeatMs } = this.#settings;
-    this.#sessions.set(fn, new HostSession({ fn, hello, heartbeatMs }, server, now));
+    const { heartbeatMs, servers } = this.#settings;
+    const home = homeOf(this.#bus.fn, fn, servers.length);
+    this.#sessions.set(fn, new HostSession({ fn, hello, heartbeatMs, home }, server, now));
   }
 
   #up(server: number): void {
@@ -212,20 +219,28 @@ class Host implements GearmanHost {
   #seen(server: number, sightings: readonly Sighting[]): void {
     if (this.#isOver) return;
     const now = performance.now();
+    const gone = this.#sweeps[server]!.of(
+      sightings.filter(({ fn }) => this.#isParty(fn)),
+      now,
+    );
+    if (gone.length > 0) void this.#lookout.drop(server, gone);
     const pools = new Set<string>();
     for (const { fn, isManned } of sightings) {
       if (isManned && isParty(this.#settings.namespace, "pool", fn)) pools.add(fn);
     }
+    for (const fn of pools) if (!this.#sessions.has(fn)) this.#greet(fn, server, now);
     for (const session of this.#sessions.values()) {
-      session.listed(server, pools.has(session.fn));
+      const isNew = session.listed(server, pools.has(session.fn));
       if (!this.#bus.isUpAt(session.server)) this.#reroute(session, now);
-    }
-    for (const fn of pools) {
-      if (this.#sessions.has(fn)) continue;
-      this.#greet(fn, server, now);
-      this.#sessions.get(fn)?.listed(server, true);
+      // Only when it comes there: a server may list a pool that it does not reach any more.
+      else if (isNew && server === session.home && server !== session.server) session.routeBy(server, now);
     }
     this.#carryOut();
+  }
+
+  #isParty(fn: string): boolean {
+    const { namespace } = this.#settings;
+    return isParty(namespace, "pool", fn) || isParty(namespace, "host", fn);
   }
 
   #tick(): void {

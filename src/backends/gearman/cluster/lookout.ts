@@ -12,6 +12,9 @@ export interface Sighting {
   readonly jobs: number;
 }
 
+/** Before each the whole list is read once more. */
+const MAX_DROPS = 16;
+
 export class Lookout {
   readonly #admins: readonly GearmanAdmin[];
   readonly #prefix: string;
@@ -38,6 +41,18 @@ export class Lookout {
     if (this.#busy.has(server)) return;
     this.#busy.add(server);
     void this.#look(server);
+  }
+
+  /** Has the server forget functions of which nobody is left, some of them at a time. What is left is seen again. Never rejects. */
+  async drop(server: number, functions: readonly string[]): Promise<void> {
+    if (this.#busy.has(server)) return;
+    this.#busy.add(server);
+    try {
+      for (const fn of functions.slice(0, MAX_DROPS)) await this.#admins[server]!.dropFunction(fn);
+    } catch {
+      // Another has dropped it before.
+    }
+    this.#busy.delete(server);
   }
 
   /** Never rejects. */

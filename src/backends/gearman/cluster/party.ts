@@ -44,6 +44,14 @@ export function isParty(namespace: string, kind: PartyKind, fn: string): boolean
   return fn.startsWith(prefix) && ID.test(fn.slice(prefix.length));
 }
 
+/** By which of so many servers a host speaks to a pool, rather than by the others: any of them for any two, always the same. */
+export function homeOf(host: string, pool: string, servers: number): number {
+  // FNV-1a.
+  let hash = 0x811c9dc5;
+  for (const character of `${host} ${pool}`) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  return (hash >>> 0) % servers;
+}
+
 /** Eight characters of a byte each. */
 export function newSessionId(): string {
   return randomBytes(8).toString("latin1");

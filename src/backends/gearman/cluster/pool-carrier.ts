@@ -160,6 +160,8 @@ export class PoolCarrier implements Carrier {
     const known = this.#routes.get(fn);
     if (known?.server === server && known.generation === generation) return known;
     // A server that was lost and is back is another route: what was under way may be lost.
+    // A cache, which strangers must not fill.
+    if (this.#routes.size >= MAX_HOSTS) this.#routes.clear();
     const route: Route = { key: `${fn} ${server} ${generation}`, fn, server, generation };
     this.#routes.set(fn, route);
     return route;
