@@ -5,9 +5,12 @@ import { after, describe, it } from "node:test";
 import type { HostLine, HostReport } from "../../src/backends/cluster-control.ts";
 import { freePort, startServer } from "../gearman/server.ts";
 import { certificate, startTerminator } from "../gearman/terminator.ts";
-import { manyhands, numbers, type Running, scratch, start, startBash, tasks } from "./program.ts";
+import { manyhands, numbers, type Running, scratch, start, tasks } from "./program.ts";
 
 const { file, path } = scratch();
+
+/** Of what is there for the length of a test. */
+const LONG_MS = 170_000;
 
 /** Hosts that are ended with the tests, however those go. */
 const hosts: Running[] = [];
@@ -16,7 +19,8 @@ after(() => {
 });
 
 async function host(url: string, id: string, ...more: readonly string[]): Promise<Running> {
-  const running = start(wordsOfHost(url, id, ...more));
+  const words = ["worker", "--connect", url, tasks, "-j", "2", "--id", id, ...more];
+  const running = start(words, { longestMs: LONG_MS });
   hosts.push(running);
   await running.seen("stderr", /serves .* with 2 hands/);
   return running;
@@ -28,13 +32,9 @@ const engines: Record<string, () => Promise<string>> = {
   gearman: async () => `gearman://${(await startServer({ after })).address}`,
 };
 
-function wordsOfHost(url: string, id: string, ...more: readonly string[]): readonly string[] {
-  return ["worker", "--connect", url, tasks, "-j", "2", "--id", id, ...more];
-}
-
 /** A run that is there until its input ends. Over ZeroMQ a pool has to be there for what goes through it. */
 async function waitingRun(url: string, task = "double"): Promise<Running> {
-  const run = start(["map", `${tasks}#${task}`, "--connect", url, "--progress", "none"]);
+  const run = start(["map", `${tasks}#${task}`, "--connect", url, "--progress", "none"], { longestMs: LONG_MS });
   run.child.stdin.write("21\n");
   await run.seen("stdout", task === "double" ? /^42$/m : /^21$/m);
   return run;
@@ -107,14 +107,13 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
     it("restarts its hosts one after another, under a supervisor", async () => {
       const url = await makeUrl();
       // As a unit of systemd does with RestartForceExitStatus=75.
-      const supervise = (id: string): Running => {
-        const words = wordsOfHost(url, id).map((word) => `'${word}'`);
-        const loop = startBash(`while manyhands ${words.join(" ")}; [ $? = 75 ]; do :; done`);
-        hosts.push(loop);
-        return loop;
+      const supervise = async (id: string): Promise<number | null> => {
+        let status: number | null;
+        do ({ status } = await (await host(url, id)).ended);
+        while (status === 75);
+        return status;
       };
-      const loops = ["first", "second"].map(supervise);
-      await Promise.all(loops.map((loop) => loop.seen("stderr", /serves .* with 2 hands/)));
+      const supervised = ["first", "second"].map(supervise);
       const run = await waitingRun(url);
       const pids = async (): Promise<Map<string, number>> => {
         const { lines } = await manyhands(["cluster", "ping", "--connect", url, "--json"]);
@@ -131,7 +130,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       for (const [id, pid] of after) assert.notEqual(pid, before.get(id));
       const quit = await manyhands(["cluster", "quit", "--connect", url]);
       assert.equal(quit.status, 0, quit.stderr);
-      await Promise.all(loops.map(({ ended }) => ended));
+      assert.deepEqual(await Promise.all(supervised), [0, 0]);
       run.child.stdin.end();
       assert.equal((await run.ended).status, 0);
     });
@@ -205,7 +204,7 @@ describe("a cluster over Gearman", () => {
       "cluster.json",
       JSON.stringify({ connect: `gearman://${address}`, namespace: "secured", tls, jobs: 3, backend: "processes" }),
     );
-    const secured = start(["worker", "--config", config, tasks, "--id", "secured"]);
+    const secured = start(["worker", "--config", config, tasks, "--id", "secured"], { longestMs: LONG_MS });
     hosts.push(secured);
     await secured.seen("stderr", /serves .* with 3 hands/);
     const env = { MANYHANDS_CONFIG: config };

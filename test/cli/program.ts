@@ -24,6 +24,8 @@ export interface Options {
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** After so long it is ended, so that a test that it hangs fails instead; default 45 s. */
+  readonly longestMs?: number;
 }
 
 /** What a person's terminal would put into the environment changes nothing in a test. */
@@ -61,11 +63,8 @@ export function startBash(line: string, options: Options = {}): Running {
   return follow(spawn("bash", ["-c", script], settingsOf(options)));
 }
 
-/** What hangs is ended, so that its test fails instead. */
-const LONGEST_MS = 45_000;
-
-function settingsOf({ cwd = fixtures, env = {} }: Options): SpawnOptionsWithoutStdio {
-  return { cwd, env: { ...process.env, ...quiet, ...env }, timeout: LONGEST_MS, killSignal: "SIGKILL" };
+function settingsOf({ cwd = fixtures, env = {}, longestMs = 45_000 }: Options): SpawnOptionsWithoutStdio {
+  return { cwd, env: { ...process.env, ...quiet, ...env }, timeout: longestMs, killSignal: "SIGKILL" };
 }
 
 function follow(child: ChildProcessWithoutNullStreams): Running {

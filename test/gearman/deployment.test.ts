@@ -24,7 +24,7 @@ async function startAs(words: readonly string[]): Promise<Running> {
   return host;
 }
 
-describe("the unit of systemd", { timeout: 60_000 }, () => {
+describe("the unit of systemd", { timeout: 120_000 }, () => {
   const path = example("manyhands-worker.service");
   const unit = readFileSync(path, "utf8");
   const setting = (name: string): string => new RegExp(`^${name}=(.*)$`, "m").exec(unit)?.[1] ?? "";
@@ -55,7 +55,7 @@ describe("the unit of systemd", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the container file", { timeout: 60_000 }, () => {
+describe("the container file", { timeout: 120_000 }, () => {
   it("starts a host, with the signals of the container going to it", async () => {
     const text = readFileSync(example("Containerfile"), "utf8");
     const words = ["ENTRYPOINT", "CMD"].flatMap(
