@@ -26,7 +26,10 @@ async function host(url: string, id: string, ...more: readonly string[]): Promis
   return running;
 }
 
-/** A cluster's URL, and whether a pool has to run for what is asked of its hosts. */
+/** They answer at once, on a machine that has nothing else to do. */
+const patience = ["--timeout", "60s"];
+
+/** The URL of a cluster of its own. */
 const engines: Record<string, () => Promise<string>> = {
   "zmq+tcp": async () => `zmq+tcp://127.0.0.1:${await freePort()}`,
   gearman: async () => `gearman://${(await startServer({ after })).address}`,
@@ -58,7 +61,7 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       assert.match(run.stderr, /^2,000 ok/m);
 
       const waiting = await waitingRun(url);
-      const ping = await manyhands(["cluster", "ping", "--connect", url, "--json"]);
+      const ping = await manyhands(["cluster", "ping", "--connect", url, "--json", ...patience]);
       assert.equal(ping.status, 0, ping.stderr);
       const reports = ping.lines.map((line) => JSON.parse(line) as HostReport);
       assert.deepEqual(reports.map(({ id, hands, state }) => [id, hands, state]).toSorted(), [
@@ -68,17 +71,24 @@ for (const [engine, makeUrl] of Object.entries(engines)) {
       assert.equal(reports.find(({ id }) => id === "one")!.pid, one.child.pid);
       assert.ok(reports.reduce((sum, { done }) => sum + done, 0) >= 1);
 
-      const byAddress = await manyhands(["cluster", "ping", "--connect", url, `${hostname()}:${two.child.pid}`]);
+      const byAddress = await manyhands([
+        "cluster",
+        "ping",
+        "--connect",
+        url,
+        `${hostname()}:${two.child.pid}`,
+        ...patience,
+      ]);
       assert.equal(byAddress.status, 0, byAddress.stderr);
       assert.match(byAddress.stdout, /^ID .*\ntwo [^\n]*\n$/s);
-      const restart = await manyhands(["cluster", "restart", "--connect", url, "one"]);
+      const restart = await manyhands(["cluster", "restart", "--connect", url, "one", ...patience]);
       assert.match(restart.stdout, /^ID .*\none /s);
       assert.equal((await one.ended).status, 75);
       const nobody = await manyhands(["cluster", "ping", "--connect", url, "--timeout", "1s", "three"]);
       assert.equal(nobody.status, 4);
       assert.match(nobody.stderr, /no answer from three/);
 
-      const quit = await manyhands(["cluster", "quit", "--connect", url]);
+      const quit = await manyhands(["cluster", "quit", "--connect", url, ...patience]);
       assert.equal(quit.status, 0, quit.stderr);
       assert.equal((await two.ended).status, 0);
       waiting.child.stdin.end();
@@ -274,7 +284,7 @@ describe("keys", () => {
     const run = start(["map", `${tasks}#double`, "--connect", url, "--progress", "none", "--keys", poolKeys]);
     run.child.stdin.write("21\n");
     await run.seen("stdout", /^42$/m);
-    const ping = async (keys: string): Promise<string[]> => {
+    const ping = async (keys: string, timeout: string): Promise<string[]> => {
       const { stdout } = await manyhands([
         "cluster",
         "ping",
@@ -282,7 +292,7 @@ describe("keys", () => {
         url,
         "--json",
         "--timeout",
-        "2s",
+        timeout,
         "--keys",
         keys,
       ]);
@@ -291,8 +301,8 @@ describe("keys", () => {
         .filter(Boolean)
         .map((line) => (JSON.parse(line) as HostReport).id);
     };
-    assert.deepEqual(await ping(knownKeys), ["known"]);
-    assert.deepEqual(await ping(strangerKeys), []);
+    assert.deepEqual(await ping(knownKeys, "60s"), ["known"]);
+    assert.deepEqual(await ping(strangerKeys, "2s"), []);
     run.child.stdin.end();
     assert.equal((await run.ended).status, 0);
   });
