@@ -89,7 +89,7 @@ describe("order and words over Gearman", { timeout: 60_000 }, () => {
     pool.on("log", ({ args }) => told.push(args));
 
     const task = pool.run("chatter", 3);
-    task.onProgress((value) => told.push(value));
+    void task.onProgress((value) => told.push(value));
     told.push(await task);
 
     assert.deepEqual(told, [0, ["line", 0], 1, ["line", 1], 2, ["line", 2], "done"]);
