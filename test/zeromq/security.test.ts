@@ -142,7 +142,7 @@ describe("a port that anybody may reach", () => {
       for (const body of ["", "\xff\xff\xff\xff", "\x02\0\0\0[]", "\x09\0\0\0[1,[5,1e9"]) {
         const socket = new Dealer({ linger: 0 });
         socket.connect(url);
-        const session = `${Math.random()}`.slice(2, 10);
+        const session = `${Math.random()}`.padEnd(10, "0").slice(2, 10);
         await socket.send(
           Buffer.from(writeFrame(HELLO, session, 0, 0, writeJson({ link, id: "bad", epoch: session }))),
         );

@@ -7,6 +7,7 @@ import type { Dealer, Router, Socket } from "zeromq";
 import { ConfigError, ProtocolError } from "../../protocol/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
+import { receive } from "./receive.ts";
 import { Gatekeeper } from "./zap.ts";
 
 /** One connection to somebody. */
@@ -247,21 +248,24 @@ class Port {
     }
     socket.linger = 0;
     socket.sendTimeout = 0;
+    socket.receiveTimeout = -1;
     return socket;
   }
 
   /** Reads until the socket is closed. */
   async #read(socket: Router | Dealer): Promise<void> {
     const isRouter = socket instanceof this.#engine.Router;
-    while (!socket.closed) {
-      let parts: Buffer[];
+    for (;;) {
+      let parts: Buffer[] | undefined;
       try {
-        parts = await socket.receive();
-      } catch (error) {
+        parts = await receive(socket);
+      } catch (cause) {
         // While a socket is unbound it cannot be read; nobody waits for anything then.
-        if (socket.closed || this.#isUnbinding) return;
-        throw error;
+        if (!this.#isUnbinding)
+          this.#ears.garbage(new ProtocolError(`Cannot read from "${this.url}" any more`, { cause }));
+        return;
       }
+      if (parts === undefined) return;
       if (parts.length === (isRouter ? 2 : 1)) {
         const route = isRouter ? { key: `${this.#name}:${parts[0]!.toString("latin1")}`, isMade: false } : this.#made;
         this.#ears.message(route, parts.at(-1)!);

@@ -3,6 +3,7 @@
 import type { Context, Router } from "zeromq";
 import { ProtocolError } from "../../protocol/errors.ts";
 import type { Engine } from "./engine.ts";
+import { receive } from "./receive.ts";
 
 const ADDRESS = "inproc://zeromq.zap.01";
 
@@ -33,8 +34,10 @@ export class Gatekeeper {
   /** Ends without an error when the socket is closed. */
   async #answer(): Promise<void> {
     try {
-      while (!this.#socket.closed) {
-        const [route, , version, request, , address, , mechanism, ...credentials] = await this.#socket.receive();
+      for (;;) {
+        const parts = await receive(this.#socket);
+        if (parts === undefined) return;
+        const [route, , version, request, , address, , mechanism, ...credentials] = parts;
         if (route === undefined || request === undefined) continue;
         const key = credentials[0]?.toString("latin1") ?? "";
         const isAllowed = mechanism?.toString("latin1") === "CURVE" && this.#allowed.has(key);
