@@ -56,9 +56,9 @@ async function open(t: TestContext): Promise<Stage> {
   // Nothing else keeps this process alive.
   const alive = setInterval(() => {}, 60_000);
   t.after(async () => {
-    clearInterval(alive);
     heard.backend.kill(1);
     await heard.backend.close();
+    clearInterval(alive);
   });
   await until(() => heard.isUp, "the slot");
   return Object.assign(heard, {

@@ -3,7 +3,7 @@
 //
 // Sending never waits: no high-water mark, because credit bounds what is under way, and no timeout. So there is never a second send while
 // one is pending, which zeromq.js does not allow.
-import type { Dealer, Router, Socket } from "zeromq";
+import type { Dealer, Observer, Router, Socket } from "zeromq";
 import { ConfigError, ProtocolError } from "../../protocol/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
@@ -278,7 +278,16 @@ class Port {
   /** What happens to the connections of a socket, until it is closed. */
   #watch(socket: Router | Dealer, { url, bind }: Endpoint): void {
     if (url.startsWith("inproc:")) return;
-    const { events } = socket;
+    let events: Observer;
+    try {
+      events = socket.events;
+    } catch (error) {
+      // The package names an observer by its place in memory, and libzmq may still know an earlier one of that place. Heartbeats
+      // notice what it would have told, only later.
+      if ((error as { code?: unknown }).code !== "EADDRINUSE") throw error;
+      if (!bind) this.#ears.up(this.#made);
+      return;
+    }
     const run = async (): Promise<void> => {
       while (!events.closed && !socket.closed) {
         const event = await events.receive();
