@@ -6,7 +6,11 @@ import { Track } from "./track.ts";
 
 const env = JSON.parse(process.env[PROGRAMS_ENV] ?? "{}") as Record<string, string>;
 const tracks = new Map<number, Track>();
+/** So long an end may wait for others: a message for each costs the time in which another program could start. */
+const PATIENCE_MS = 4;
 let said = "";
+let patience: NodeJS.Timeout | undefined;
+let isLeaving = false;
 
 const requests = new LineReader((line) => receive(JSON.parse(line) as LauncherRequest));
 process.stdin.on("data", (bytes: Buffer) => requests.push(bytes));
@@ -25,14 +29,22 @@ function receive(request: LauncherRequest): void {
 }
 
 /** Leaves with others, after whatever has to be started now: the processors wait for that. */
-function say(reply: LauncherReply): void {
-  if (said === "") {
-    setImmediate(() => {
-      process.stdout.write(said);
-      said = "";
-    });
-  }
+function say(reply: LauncherReply, mayWait: boolean): void {
   said += `${JSON.stringify(reply)}\n`;
+  if (isLeaving) return;
+  if (mayWait) patience ??= setTimeout(write, PATIENCE_MS);
+  else {
+    isLeaving = true;
+    setImmediate(write);
+  }
+}
+
+function write(): void {
+  clearTimeout(patience);
+  patience = undefined;
+  isLeaving = false;
+  process.stdout.write(said);
+  said = "";
 }
 
 /** The parent is gone. */

@@ -2,16 +2,21 @@
 import { ABORTED, type LauncherReply, type LauncherRequest, type RunEnd, type RunMessage } from "./messages.ts";
 import { failure, Running } from "./running.ts";
 
+/** @param mayWait for what is said after it: there is enough to do meanwhile */
+export type Say = (reply: LauncherReply, mayWait: boolean) => void;
+
 export class Track {
   readonly #slot: number;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #say: (reply: LauncherReply) => void;
+  readonly #say: Say;
   #waiting: RunMessage[] = [];
+  /** How many waited when the last one came. */
+  #most = 0;
   #running: { readonly id: number; readonly program: Running } | undefined;
   #isClearing = false;
 
   /** @param env what all programs have */
-  constructor(slot: number, env: Readonly<Record<string, string>>, say: (reply: LauncherReply) => void) {
+  constructor(slot: number, env: Readonly<Record<string, string>>, say: Say) {
     this.#slot = slot;
     this.#env = env;
     this.#say = say;
@@ -22,6 +27,7 @@ export class Track {
       case "run":
         this.#waiting.push(request);
         this.#goOn();
+        this.#most = this.#waiting.length;
         break;
       case "signal":
         this.#signal(request[2], request[3]);
@@ -29,7 +35,7 @@ export class Track {
       case "recall": {
         const [, , asked] = request;
         const got = asked.filter((id) => this.#forget(id));
-        this.#say(["recalled", this.#slot, asked, got]);
+        this.#say(["recalled", this.#slot, asked, got], false);
         break;
       }
       case "clear":
@@ -59,7 +65,7 @@ export class Track {
       const program = new Running({ slot, id, file, words, env, stdin, cwd }, (tell) => this.#ended(tell));
       this.#running = { id, program };
     } catch (error) {
-      this.#say(failure({ slot, id }, error));
+      this.#say(failure({ slot, id }, error), false);
     }
   }
 
@@ -67,19 +73,19 @@ export class Track {
     this.#running = undefined;
     // The next one first: a processor waits for it.
     this.#goOn();
-    this.#say(tell());
+    this.#say(tell(), this.#waiting.length * 2 > this.#most);
     if (this.#isClearing && this.#running === undefined) this.#cleared();
   }
 
   #cleared(): void {
     this.#isClearing = false;
-    this.#say(["cleared", this.#slot]);
+    this.#say(["cleared", this.#slot], false);
   }
 
   #signal(id: number, signal: "SIGTERM" | "SIGKILL"): void {
     // It may have ended meanwhile.
     if (this.#running?.id === id) this.#running.program.signal(signal);
-    else if (this.#forget(id)) this.#say(["failed", this.#slot, id, ABORTED, "it was ended before it began"]);
+    else if (this.#forget(id)) this.#say(["failed", this.#slot, id, ABORTED, "it was ended before it began"], false);
   }
 
   /** Whether it waited, and does so no more. */
