@@ -35,6 +35,8 @@ export interface HostLine {
   readonly text: string;
 }
 
+export const ASK_TIMEOUT_MS = 5_000;
+
 export interface ControlOptions {
   /** Of the hosts that are meant, or `host:pid`, since an id may have been given twice; default all. */
   readonly ids?: readonly string[];

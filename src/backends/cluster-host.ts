@@ -53,6 +53,11 @@ export class ClusterHost {
     return { host: hostname(), pid: process.pid, hands: this.#settings.hands };
   }
 
+  /** It was told to end. */
+  get isLeaving(): boolean {
+    return this.#end === undefined;
+  }
+
   get report(): HostReport {
     return {
       id: this.id,
@@ -61,7 +66,7 @@ export class ClusterHost {
       memoryBytes: process.memoryUsage.rss(),
       startedAt: this.#startedAt,
       version: LIBRARY_VERSION,
-      state: this.#end === undefined ? "leaving" : "serving",
+      state: this.isLeaving ? "leaving" : "serving",
     };
   }
 
@@ -70,12 +75,13 @@ export class ClusterHost {
    * @throws ProtocolError for more listeners than anybody has
    */
   answer({ ask, number, ids, from }: Question, session: string, say: (body: Uint8Array) => void): void {
-    if (!isMeant(this.report, ids)) return;
-    const address = from === undefined ? { number } : { number, from };
+    if (!isMeant({ id: this.id, ...this.#whereabouts }, ids)) return;
+    const who = `${from ?? ""} ${number}`;
+    const address = { number, from };
     if (ask === "quit" || ask === "restart") this.leave(ask);
     else if (ask === "logs") {
-      this.#listen(session, `${from ?? ""} ${number}`, (line) => say(writeControl({ ...address, line })));
-    } else if (ask === "hush") this.#listeners.get(session)?.delete(`${from ?? ""} ${number}`);
+      this.#listen(session, who, (line) => say(writeControl({ ...address, line })));
+    } else if (ask === "hush") this.#listeners.get(session)?.delete(who);
     say(writeControl({ ...address, report: this.report } satisfies Answer));
   }
 

@@ -11,14 +11,14 @@ export interface Question {
   /** Of the question, for the answer. */
   readonly number: number;
   /** Of the hosts that are meant, or `host:pid`; undefined for all. */
-  readonly ids?: readonly string[];
+  readonly ids?: readonly string[] | undefined;
   /** Who asks, where somebody in between has to know. */
-  readonly from?: string;
+  readonly from?: string | undefined;
 }
 
 export interface Answer {
   readonly number: number;
-  readonly from?: string;
+  readonly from?: string | undefined;
   readonly report?: HostReport;
   readonly line?: HostLine;
   /** How many hosts were asked, where somebody in between knows. */

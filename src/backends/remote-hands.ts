@@ -91,6 +91,31 @@ export interface RemoteHandsSettings {
   readonly carrier: Carrier;
 }
 
+const START_TIMEOUT_MS = 30_000;
+
+/** Options that all backends of remote hands have; undefined for the default. */
+interface HandsOptions {
+  readonly series: readonly string[] | undefined;
+  readonly concurrency: number | undefined;
+  readonly startTimeoutMs: number | undefined;
+  readonly maxTasks: number | undefined;
+}
+
+/** No workers at first: hosts bring them. */
+export function planOfHands(
+  engine: string,
+  { series = [], concurrency = 1, startTimeoutMs = START_TIMEOUT_MS, maxTasks = 0 }: HandsOptions,
+): Plan {
+  return {
+    size: { min: 0, max: 0, idleMs: 0 },
+    concurrency,
+    series: [engine, "remote", ...series],
+    startTimeoutMs,
+    maxTasks,
+    maxRssMb: 0,
+  };
+}
+
 export class RemoteHands implements Backend {
   readonly name: string;
   /** Where hosts are looked for; once one has started a worker, the module that it runs. */

@@ -1,6 +1,6 @@
 // Ends of tasks that a worker has: it is told, and killed where it does not listen.
 import { ABORT_ALARM, type CoreState } from "./core-state.ts";
-import { recall } from "./dispatch.ts";
+import { orderBack, recall } from "./dispatch.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 /** The worker is at the task and nobody waits for it: it may stop by itself for a while, then it is killed. */
@@ -27,6 +27,5 @@ export function recallOrphan(core: CoreState, slot: number): void {
   const { table } = core;
   const worker = core.workers[table.worker[slot]!]!;
   worker.orphan(slot);
-  worker.isRecalling = true;
-  core.commands.push({ type: "recall", worker: worker.key, tickets: [table.ticket[slot]!] });
+  orderBack(core, worker, [table.ticket[slot]!]);
 }

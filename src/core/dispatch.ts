@@ -115,7 +115,11 @@ function steal(core: CoreState, now: number): void {
 
 /** Orders the newest `most` tasks that wait at the worker back. */
 export function recall(core: CoreState, worker: WorkerRecord, most: number): void {
-  const tickets = worker.aheadTickets(most);
+  orderBack(core, worker, worker.aheadTickets(most));
+}
+
+/** Orders what was sent ahead by these tickets back. */
+export function orderBack(core: CoreState, worker: WorkerRecord, tickets: readonly number[]): void {
   if (tickets.length === 0) return;
   worker.isRecalling = true;
   core.commands.push({ type: "recall", worker: worker.key, tickets });

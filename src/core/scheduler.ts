@@ -13,7 +13,7 @@ import {
   RECALL_ALARM,
   START_ALARM,
 } from "./core-state.ts";
-import { dispatch, RECALL_AFTER_MS, recall, SECOND_LOOK_MS, startDue } from "./dispatch.ts";
+import { dispatch, orderBack, RECALL_AFTER_MS, recall, SECOND_LOOK_MS, startDue } from "./dispatch.ts";
 import { Fleet } from "./fleet.ts";
 import {
   AHEAD,
@@ -372,18 +372,15 @@ export class Scheduler {
 
   /** False where the task has begun. */
   setPriority(slot: number, priority: number): boolean {
-    const { table, options, queues } = this.#core;
+    const { table, queues } = this.#core;
     const state = table.state[slot]!;
     if (state === RUNNING || state === STALLED || state === FREE) return false;
-    const aged = options.agingMs > 0 ? table.addedAt[slot]! / options.agingMs : 0;
     if (state === QUEUED) queues.remove(slot);
     table.priority[slot] = priority;
-    table.key[slot] = priority + aged;
+    this.#tasks.rank(slot);
     if (state === QUEUED) queues.push(slot);
     if (state === AHEAD) {
-      const worker = this.#core.workers[table.worker[slot]!]!;
-      worker.isRecalling = true;
-      this.#core.commands.push({ type: "recall", worker: worker.key, tickets: [table.ticket[slot]!] });
+      orderBack(this.#core, this.#core.workers[table.worker[slot]!]!, [table.ticket[slot]!]);
     }
     return true;
   }

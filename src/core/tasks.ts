@@ -26,12 +26,12 @@ export class Tasks {
 
   /** A slot for a new task, which is in no queue yet. */
   allocate(now: number, priority: number, profile: Profile): number {
-    const { table, options } = this.#core;
+    const { table } = this.#core;
     const slot = table.allocate();
     table.seq[slot] = this.#seq++;
     table.priority[slot] = priority;
-    table.key[slot] = options.agingMs > 0 ? priority + now / options.agingMs : priority;
     table.addedAt[slot] = now;
+    this.rank(slot);
     table.startedAt[slot] = 0;
     table.attempts[slot] = 0;
     table.charged[slot] = 0;
@@ -45,10 +45,16 @@ export class Tasks {
 
   /** Behind all others of its priority, as if it had come now. */
   moveToEnd(slot: number, now: number): void {
-    const { table, options } = this.#core;
+    const { table } = this.#core;
     table.seq[slot] = this.#seq++;
     table.addedAt[slot] = now;
-    table.key[slot] = table.priority[slot]! + (options.agingMs > 0 ? now / options.agingMs : 0);
+    this.rank(slot);
+  }
+
+  /** Its place in a queue follows from its priority, and from its age where tasks gain by that. It must be in none. */
+  rank(slot: number): void {
+    const { table, options } = this.#core;
+    table.key[slot] = table.priority[slot]! + (options.agingMs > 0 ? table.addedAt[slot]! / options.agingMs : 0);
   }
 
   /** Charges the attempt and queues the next one; -1 where none is left. */

@@ -273,13 +273,7 @@ export async function allUp(pool: Pool<Tasks>): Promise<void> {
     const workers = pool.workers();
     return workers.length > 0 && workers.every((worker) => worker.state !== "starting");
   };
-  // A pool without tasks keeps no process alive.
-  const waiting = setInterval(() => {}, 60_000);
-  try {
-    await until(areUp, "all workers to be up");
-  } finally {
-    clearInterval(waiting);
-  }
+  await until(areUp, "all workers to be up");
 }
 
 export function isAlive(pid: number): boolean {

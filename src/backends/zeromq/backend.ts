@@ -10,20 +10,18 @@ import {
   show,
 } from "../../protocol/options.ts";
 import type { Backend } from "../backend.ts";
-import { RemoteHands } from "../remote-hands.ts";
+import { planOfHands, RemoteHands } from "../remote-hands.ts";
 import { HubCarrier } from "./carrier.ts";
 import type { Place, Places } from "./endpoint.ts";
+import { HANDS_LINK, HANDS_MESSAGE_BYTES, type HandsSecurity, handsPlaces, SECURITY_RULES } from "./hands-link.ts";
 import {
-  boundPlaces,
-  connectedPlaces,
-  HANDS_HEARTBEAT_MS,
-  HANDS_LEASE_MS,
-  HANDS_LINK,
-  HANDS_MESSAGE_BYTES,
-  type HandsSecurity,
-  SECURITY_RULES,
-} from "./hands-link.ts";
-import { type HubRoleOptions, newIdentity, ROLE_RULES, warner } from "./settings.ts";
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_LEASE_MS,
+  type HubRoleOptions,
+  newIdentity,
+  ROLE_RULES,
+  warner,
+} from "./settings.ts";
 
 export interface ZeromqOptions extends HubRoleOptions, HandsSecurity {
   /** Where hosts connect to. */
@@ -39,8 +37,6 @@ export interface ZeromqOptions extends HubRoleOptions, HandsSecurity {
   /** Replaces a worker after so many tasks; default never. */
   readonly maxTasks?: number;
 }
-
-const START_TIMEOUT_MS = 30_000;
 
 /**
  * Workers on other machines, whose hosts find this pool, or are found by it: `manyhands worker --connect zmq+tcp://host:5555 ./tasks.js`.
@@ -62,14 +58,8 @@ export function zeromq(options: ZeromqOptions): Backend {
     leaseMs: positiveMilliseconds,
   });
   const { bind, connect } = given;
-  if ((bind === undefined) === (connect === undefined)) {
-    throw new ConfigError('Cannot use zeromq(): give one of "bind" and "connect"');
-  }
-  const places =
-    bind === undefined
-      ? connectedPlaces('option "connect" of zeromq()', connect, given)
-      : boundPlaces('option "bind" of zeromq()', bind, given);
-  const { heartbeatMs = HANDS_HEARTBEAT_MS, leaseMs = HANDS_LEASE_MS } = given;
+  const places = handsPlaces("zeromq()", given);
+  const { heartbeatMs = DEFAULT_HEARTBEAT_MS, leaseMs = DEFAULT_LEASE_MS } = given;
   if (leaseMs <= heartbeatMs) {
     throw new ConfigError(
       `Cannot use option "leaseMs" of zeromq(): ${leaseMs} is no longer than a heartbeat of ${heartbeatMs}`,
@@ -87,14 +77,7 @@ export function zeromq(options: ZeromqOptions): Backend {
   return new RemoteHands({
     name: "zeromq",
     subject: shown(bind ?? connect),
-    plan: {
-      size: { min: 0, max: 0, idleMs: 0 },
-      concurrency: given.concurrency ?? 1,
-      series: ["zeromq", "remote", ...(given.series ?? [])],
-      startTimeoutMs: given.startTimeoutMs ?? START_TIMEOUT_MS,
-      maxTasks: given.maxTasks ?? 0,
-      maxRssMb: 0,
-    },
+    plan: planOfHands("zeromq", given),
     carrier,
   });
 }

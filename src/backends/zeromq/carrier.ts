@@ -6,6 +6,7 @@ import { isControl, type Question, readAnswer, readQuestion, writeControl } from
 import type { Carrier, CarrierEars } from "../remote-hands.ts";
 import type { readPlaces } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
+import { HANDS_GOODBYE_MS } from "./hands-link.ts";
 import { Hub } from "./hub.ts";
 
 export interface HubCarrierSettings {
@@ -48,7 +49,7 @@ export class HubCarrier implements Carrier {
   async close(): Promise<void> {
     this.#isClosed = true;
     const hub = await this.#opening;
-    await hub?.close(GOODBYE_MS);
+    await hub?.close(HANDS_GOODBYE_MS);
   }
 
   async #open(ears: CarrierEars): Promise<Hub> {
@@ -140,7 +141,6 @@ export class HubCarrier implements Carrier {
 type HostName = Pick<HostReport, "id" | "host" | "pid">;
 
 const MAX_STANDING = 100;
-const GOODBYE_MS = 1_000;
 
 const REASONS = {
   left: "it left",

@@ -5,6 +5,7 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { ClientSession } from "../../protocol/session/client-session.ts";
 import { BYE, CALL, readFrame, writeFrame } from "../../protocol/session/frame.ts";
 import { type JsonObject, readJson, textIn } from "../../protocol/session/json-body.ts";
+import { Alarm } from "../alarm.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { Link, type Route } from "./link.ts";
@@ -54,8 +55,14 @@ export class Client {
   /** By the key of a connection that was made, or by the hub that called. */
   readonly #peers = new Map<string, Peer>();
   readonly #byRoute = new Map<string, Peer>();
-  #timer: NodeJS.Timeout | undefined;
-  #wakeAt = Number.POSITIVE_INFINITY;
+  readonly #alarm = new Alarm(() => {
+    const now = performance.now();
+    for (const peer of this.#peers.values()) {
+      if (now >= peer.session.wakeAt) peer.session.tick(now);
+      this.#carryOut(peer);
+    }
+    this.#wake();
+  });
   #isClosing = false;
   #isClosed = false;
   #isCarrying = false;
@@ -105,7 +112,7 @@ export class Client {
   destroy(): void {
     this.#isClosing = true;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     this.#link.close();
     for (const peer of this.#peers.values()) peer.closed?.(false);
   }
@@ -255,24 +262,6 @@ export class Client {
   }
 
   #wake(): void {
-    let wakeAt = Number.POSITIVE_INFINITY;
-    for (const { session } of this.#peers.values()) wakeAt = Math.min(wakeAt, session.wakeAt);
-    if (this.#isClosed || wakeAt === Number.POSITIVE_INFINITY) return;
-    if (wakeAt >= this.#wakeAt && this.#timer !== undefined) return;
-    clearTimeout(this.#timer);
-    this.#wakeAt = wakeAt;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#wakeAt = Number.POSITIVE_INFINITY;
-        const now = performance.now();
-        for (const peer of this.#peers.values()) {
-          if (now >= peer.session.wakeAt) peer.session.tick(now);
-          this.#carryOut(peer);
-        }
-        this.#wake();
-      },
-      Math.max(0, wakeAt - performance.now()),
-    );
+    for (const { session } of this.#peers.values()) this.#alarm.set(session.wakeAt);
   }
 }

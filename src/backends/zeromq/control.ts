@@ -8,8 +8,7 @@ import type { Places } from "./endpoint.ts";
 import { type Engine, loadEngine } from "./engine.ts";
 import {
   connectedPlaces,
-  HANDS_HEARTBEAT_MS,
-  HANDS_LEASE_MS,
+  HANDS_GOODBYE_MS,
   HANDS_LINK,
   HANDS_MESSAGE_BYTES,
   type HandsSecurity,
@@ -17,7 +16,14 @@ import {
 } from "./hands-link.ts";
 import { Hub } from "./hub.ts";
 import { Inquiries } from "./inquiries.ts";
-import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
+import {
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_LEASE_MS,
+  newIdentity,
+  ROLE_RULES,
+  type RoleOptions,
+  warner,
+} from "./settings.ts";
 
 export interface ZeromqControlOptions extends RoleOptions, HandsSecurity {
   /** Where pools have bound: their hosts are reached through them. */
@@ -57,12 +63,11 @@ interface ControlSettings {
 
 type Opened = ReturnType<typeof connectedPlaces>;
 
-const TIMES = { heartbeatMs: HANDS_HEARTBEAT_MS, leaseMs: HANDS_LEASE_MS };
-const GOODBYE_MS = 1_000;
+const TIMES = { heartbeatMs: DEFAULT_HEARTBEAT_MS, leaseMs: DEFAULT_LEASE_MS };
 
 async function throughPools(places: Opened, { id, maxMessageBytes, warn }: ControlSettings): Promise<ClusterControl> {
   const engine: Engine = await loadEngine();
-  const inquiries = new Inquiries(places.length, () => client.close(GOODBYE_MS));
+  const inquiries = new Inquiries(places.length, () => client.close(HANDS_GOODBYE_MS));
   const hello = { link: HANDS_LINK, id, role: "control" };
   const client: Client = new Client(
     engine,
@@ -81,7 +86,7 @@ async function throughPools(places: Opened, { id, maxMessageBytes, warn }: Contr
 
 async function toHosts(places: Opened, { id, maxMessageBytes, warn }: ControlSettings): Promise<ClusterControl> {
   const engine: Engine = await loadEngine();
-  const inquiries = new Inquiries(places.length, () => hub.close(GOODBYE_MS));
+  const inquiries = new Inquiries(places.length, () => hub.close(HANDS_GOODBYE_MS));
   const hub: Hub = new Hub(
     engine,
     { link: HANDS_LINK, role: "control", id, ...TIMES, maxMessageBytes },

@@ -1,13 +1,13 @@
-// The channel between pools and hosts: what it is called, how quick it is to notice what is gone, and where it is.
+// The channel between pools and hosts: what it is called, and where it is.
+import { ConfigError } from "../../protocol/errors.ts";
 import { anything, flag, type Rule } from "../../protocol/options.ts";
 import { type Curve, readPlaces } from "./endpoint.ts";
 
 /** Sessions of hosts with pools, and of those who ask something of hosts. */
 export const HANDS_LINK = "hands";
-/** How often to be heard, and how long to be silent, where nothing is said. */
-export const HANDS_HEARTBEAT_MS = 1_000;
-export const HANDS_LEASE_MS = 5_000;
 export const HANDS_MESSAGE_BYTES: number = 256 * 1024 * 1024;
+/** How long others may take to answer a goodbye. */
+export const HANDS_GOODBYE_MS = 1_000;
 
 export interface HandsSecurity {
   /** Keys for all places that have none of their own: with `allow` where they are bound, with `serverKey` where they are connected to. */
@@ -27,10 +27,27 @@ interface Security {
 }
 
 /**
+ * Where a pool or a host is to be: bound, or connected to.
+ *
+ * @param what which function's options these are, for messages
+ * @throws ConfigError unless one of the two is given
+ */
+export function handsPlaces(
+  what: string,
+  { bind, connect, ...security }: Security & { readonly bind: unknown; readonly connect: unknown },
+): ReturnType<typeof readPlaces> {
+  if ((bind === undefined) === (connect === undefined))
+    throw new ConfigError(`Cannot use ${what}: give one of "bind" and "connect"`);
+  return bind === undefined
+    ? connectedPlaces(`option "connect" of ${what}`, connect, security)
+    : boundPlaces(`option "bind" of ${what}`, bind, security);
+}
+
+/**
  * Where to bind: what is given is to be bound, whatever it says.
  * @param what how the option is called, for messages
  */
-export function boundPlaces(what: string, places: unknown, security: Security): ReturnType<typeof readPlaces> {
+function boundPlaces(what: string, places: unknown, security: Security): ReturnType<typeof readPlaces> {
   const { insecure } = security;
   const more = { bind: true, ...(insecure === true ? { insecure } : {}) };
   return readPlaces(

@@ -4,6 +4,7 @@ import type { Socket } from "zeromq";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { HubSessions, type LossReason } from "../../protocol/session/hub-sessions.ts";
 import type { JsonObject } from "../../protocol/session/json-body.ts";
+import { Alarm } from "../alarm.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { Link, type Route } from "./link.ts";
@@ -32,8 +33,10 @@ export class Hub {
   readonly #sessions: HubSessions<Route>;
   readonly #link: Link;
   readonly #ears: HubEars;
-  #timer: NodeJS.Timeout | undefined;
-  #wakeAt = Number.POSITIVE_INFINITY;
+  readonly #alarm = new Alarm(() => {
+    this.#sessions.tick(performance.now());
+    this.#carryOut();
+  });
   #closed: (isComplete: boolean) => void = () => {};
   #isCarrying = false;
 
@@ -96,8 +99,7 @@ export class Hub {
 
   /** Closes the sockets now. */
   destroy(): void {
-    clearTimeout(this.#timer);
-    this.#wakeAt = Number.NEGATIVE_INFINITY;
+    this.#alarm.stop();
     this.#link.close();
     this.#closed(false);
   }
@@ -135,7 +137,7 @@ export class Hub {
     } finally {
       this.#isCarrying = false;
     }
-    this.#wake();
+    this.#alarm.set(this.#sessions.wakeAt);
   }
 
   #deliver(session: string, body: Uint8Array): void {
@@ -145,22 +147,5 @@ export class Hub {
       if (!(error instanceof ProtocolError)) throw error;
       this.#sessions.refuse(session, error, performance.now());
     }
-  }
-
-  #wake(): void {
-    const { wakeAt } = this.#sessions;
-    if (wakeAt >= this.#wakeAt && this.#timer !== undefined) return;
-    if (this.#wakeAt === Number.NEGATIVE_INFINITY || wakeAt === Number.POSITIVE_INFINITY) return;
-    clearTimeout(this.#timer);
-    this.#wakeAt = wakeAt;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#wakeAt = Number.POSITIVE_INFINITY;
-        this.#sessions.tick(performance.now());
-        this.#carryOut();
-      },
-      Math.max(0, wakeAt - performance.now()),
-    );
   }
 }

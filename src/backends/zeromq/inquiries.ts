@@ -1,6 +1,7 @@
 // Questions to hosts, and what has come of each. Knows no sockets: those who can be asked join and leave.
 import { PoolClosedError, type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
 import {
+  ASK_TIMEOUT_MS,
   type ClusterControl,
   type ControlOptions,
   type HostLine,
@@ -36,8 +37,6 @@ class Inquiry {
     });
   }
 }
-
-const TIMEOUT_MS = 5_000;
 
 export class Inquiries implements ClusterControl {
   readonly #release: () => Promise<unknown>;
@@ -109,7 +108,7 @@ export class Inquiries implements ClusterControl {
     onLine: (line: HostLine) => void,
     options: ControlOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    const { signal, timeoutMs = TIMEOUT_MS } = options;
+    const { signal, timeoutMs = ASK_TIMEOUT_MS } = options;
     if (signal?.aborted === true) return;
     const inquiry = this.#begin("logs", options, onLine);
     const end = (): void => inquiry.finish();
@@ -124,7 +123,7 @@ export class Inquiries implements ClusterControl {
       signal?.removeEventListener("abort", end);
       const { number, ids } = inquiry.question;
       this.#underWay.delete(number);
-      const hush = writeControl({ ask: "hush", number, ...(ids === undefined ? {} : { ids }) } satisfies Question);
+      const hush = writeControl({ ask: "hush", number, ids } satisfies Question);
       for (const { send } of this.#parties.values()) send(hush);
     }
   }
@@ -139,7 +138,7 @@ export class Inquiries implements ClusterControl {
   }
 
   async #ask(ask: Ask, options: ControlOptions = {}): Promise<readonly HostReport[]> {
-    const { timeoutMs = TIMEOUT_MS } = options;
+    const { timeoutMs = ASK_TIMEOUT_MS } = options;
     const inquiry = this.#begin(ask, options);
     const timer = setTimeout(() => {
       if (inquiry.owed.size === 0) inquiry.fail(nobody(timeoutMs));
@@ -159,7 +158,7 @@ export class Inquiries implements ClusterControl {
     if (this.#isClosed) throw closed();
     if (this.#places === 0 && this.#refusal !== undefined) throw this.#refusal;
     const number = ++this.#number;
-    const inquiry = new Inquiry({ ask, number, ...(ids === undefined ? {} : { ids }) }, onLine);
+    const inquiry = new Inquiry({ ask, number, ids }, onLine);
     this.#underWay.set(number, inquiry);
     for (const [key, party] of this.#parties) this.#put(inquiry, key, party);
     return inquiry;

@@ -10,16 +10,21 @@ import { Client, type Peer } from "./client.ts";
 import type { Places } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
 import {
-  boundPlaces,
-  connectedPlaces,
-  HANDS_HEARTBEAT_MS,
-  HANDS_LEASE_MS,
+  HANDS_GOODBYE_MS,
   HANDS_LINK,
   HANDS_MESSAGE_BYTES,
   type HandsSecurity,
+  handsPlaces,
   SECURITY_RULES,
 } from "./hands-link.ts";
-import { newIdentity, ROLE_RULES, type RoleOptions, warner } from "./settings.ts";
+import {
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_LEASE_MS,
+  newIdentity,
+  ROLE_RULES,
+  type RoleOptions,
+  warner,
+} from "./settings.ts";
 
 export interface ZeromqWorkerOptions extends RoleOptions, HandsSecurity {
   /** Pools that bind. */
@@ -46,8 +51,6 @@ export interface ZeromqWorkerHandle {
   terminate(): Promise<void>;
 }
 
-const GOODBYE_MS = 1_000;
-
 /**
  * Lends the hands of this machine to pools over ZeroMQ, until it is told to end.
  *
@@ -62,15 +65,9 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
     hands: positiveWholeNumber,
     backend: func as Rule<(concurrency: number) => Backend>,
   });
-  const { bind, connect, backend } = given;
-  if ((bind === undefined) === (connect === undefined)) {
-    throw new ConfigError('Cannot use runZeromqWorker(): give one of "bind" and "connect"');
-  }
+  const places = handsPlaces("runZeromqWorker()", given);
+  const { backend } = given;
   if (backend === undefined) throw new ConfigError('Cannot use runZeromqWorker(): option "backend" is missing');
-  const places =
-    bind === undefined
-      ? connectedPlaces('option "connect" of runZeromqWorker()', connect, given)
-      : boundPlaces('option "bind" of runZeromqWorker()', bind, given);
   const warn = warner(given.onWarning);
   const peers = new Map<string, Peer>();
   const sessions = new Map<Peer, string>();
@@ -100,8 +97,8 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
     await loadEngine(),
     {
       hello: { link: HANDS_LINK, id: host.id, role: "host", ...host.hello },
-      heartbeatMs: HANDS_HEARTBEAT_MS,
-      leaseMs: HANDS_LEASE_MS,
+      heartbeatMs: DEFAULT_HEARTBEAT_MS,
+      leaseMs: DEFAULT_LEASE_MS,
       maxMessageBytes: given.maxMessageBytes ?? HANDS_MESSAGE_BYTES,
       // A pool that is gone for good must not leave its workers at it.
       givesUp: true,
@@ -148,6 +145,6 @@ async function end(host: ClusterHost, client: Client, refused: Promise<never>): 
     await host.terminate();
     throw error instanceof ProtocolError ? error : new ProtocolError(String(error));
   } finally {
-    await client.close(GOODBYE_MS);
+    await client.close(HANDS_GOODBYE_MS);
   }
 }

@@ -4,7 +4,7 @@
 //   2  1  version
 //   3  1  type
 //   4  8  session: chosen at random by whoever says HELLO
-//  12  8  seq: how many DATA messages the sender has sent in this session, this one included (u64, little endian)
+//  12  8  seq: how many DATA messages of the session the sender has sent, this one included (u64, little endian)
 //  20  8  ack: how many it has received without a gap (u64, little endian)
 //  28     body
 import { ProtocolError } from "../errors.ts";

@@ -9,7 +9,7 @@ import {
   seriesNames,
 } from "../../../protocol/options.ts";
 import type { Backend } from "../../backend.ts";
-import { RemoteHands } from "../../remote-hands.ts";
+import { planOfHands, RemoteHands } from "../../remote-hands.ts";
 import { type RawFunctions, rawBackend, rawFunctions } from "../raw.ts";
 import { readServers } from "../servers.ts";
 import { type TlsOptions, tlsOptions } from "../socket.ts";
@@ -57,7 +57,6 @@ const rules = {
 };
 
 const LEASE_HEARTBEATS = 5;
-const START_TIMEOUT_MS = 30_000;
 
 /**
  * Workers on any number of machines, by way of Gearman job servers: those that `runGearmanWorker` or `manyhands worker --connect` lend. How
@@ -87,14 +86,7 @@ export function gearman(servers: string | readonly string[], options?: GearmanOp
   return new RemoteHands({
     name: "gearman",
     subject: `Gearman server ${addresses.map(({ name }) => `"${name}"`).join(", ")}`,
-    plan: {
-      size: { min: 0, max: 0, idleMs: 0 },
-      concurrency: given.concurrency ?? 1,
-      series: ["gearman", "remote", ...(given.series ?? [])],
-      startTimeoutMs: given.startTimeoutMs ?? START_TIMEOUT_MS,
-      maxTasks: given.maxTasks ?? 0,
-      maxRssMb: 0,
-    },
+    plan: planOfHands("gearman", given),
     carrier: new PoolCarrier({
       servers: addresses,
       namespace: given.namespace ?? NAMESPACE,

@@ -1,8 +1,15 @@
 // Asks the hosts of a cluster something, through the job servers alone: no pool has to run.
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { BackendUnavailableError, ProtocolError } from "../../../protocol/errors.ts";
 import { positiveMilliseconds, readOptions, signal as signalRule, texts } from "../../../protocol/options.ts";
-import type { ClusterControl, ControlOptions, HostLine, HostReport } from "../../cluster-control.ts";
+import {
+  ASK_TIMEOUT_MS,
+  type ClusterControl,
+  type ControlOptions,
+  type HostLine,
+  type HostReport,
+} from "../../cluster-control.ts";
 import { type Answer, type Ask, type Question, readAnswer, writeControl } from "../../control-body.ts";
 import { GearmanAdmin } from "../admin.ts";
 import { GearmanClient } from "../client.ts";
@@ -21,7 +28,6 @@ export interface GearmanControlOptions {
   readonly tls?: TlsOptions | true;
 }
 
-const TIMEOUT_MS = 5_000;
 /** How often a listener looks for hosts that have come. */
 const LOOK_MS = 2_000;
 
@@ -85,7 +91,7 @@ class GearmanControl implements ClusterControl {
   ): Promise<void> {
     const { ids, signal } = readOptions("logs()", options, { ...askRules, signal: signalRule });
     const from = randomBytes(8).toString("hex");
-    const question: Question = { ask: "logs", number: ++this.#number, from, ...(ids === undefined ? {} : { ids }) };
+    const question: Question = { ask: "logs", number: ++this.#number, from, ids };
     const listening = new Set<string>();
     const end = new AbortController();
     const stop = (): void => end.abort();
@@ -112,8 +118,8 @@ class GearmanControl implements ClusterControl {
   }
 
   async #ask(ask: Ask, options: ControlOptions = {}): Promise<readonly HostReport[]> {
-    const { ids, timeoutMs = TIMEOUT_MS } = readOptions(`${ask}()`, options, askRules);
-    const body = writeControl({ ask, number: ++this.#number, ...(ids === undefined ? {} : { ids }) });
+    const { ids, timeoutMs = ASK_TIMEOUT_MS } = readOptions(`${ask}()`, options, askRules);
+    const body = writeControl({ ask, number: ++this.#number, ids });
     const hosts = [...(await this.#hosts())];
     const answers = await Promise.all(hosts.map(([fn, places]) => askHost(fn, places, body, timeoutMs)));
     return answers.filter((report) => report !== undefined);
@@ -205,15 +211,6 @@ function answerIn(data: Buffer): Answer | undefined {
 }
 
 /** Resolves after that time, or when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
 }

@@ -1,10 +1,10 @@
 // A host: lends the hands of this machine to all pools that it finds at the job servers.
 import { ProtocolError } from "../../../protocol/errors.ts";
 import type { ClientAction } from "../../../protocol/session/client-session.ts";
+import { Alarm } from "../../alarm.ts";
 import type { HostReport } from "../../cluster-control.ts";
 import { ClusterHost, type HostEnd } from "../../cluster-host.ts";
 import type { ServerState } from "../client-links.ts";
-import { Alarm } from "./alarm.ts";
 import { Bus } from "./bus.ts";
 import { Desk } from "./desk.ts";
 import { type GearmanHostOptions, type HostSettings, readHostOptions } from "./host-options.ts";
@@ -123,15 +123,11 @@ class Host implements GearmanHost {
     await this.done;
   }
 
-  get #isLeaving(): boolean {
-    return this.#host.report.state === "leaving";
-  }
-
   async #close(): Promise<void> {
     await this.#sayGoodbye();
     this.#isOver = true;
     clearInterval(this.#lookTimer);
-    this.#alarm.clear();
+    this.#alarm.stop();
     this.#desk.close();
     await this.#bus.close();
   }
@@ -163,7 +159,7 @@ class Host implements GearmanHost {
   }
 
   #greet(fn: string, server: number, now: number): void {
-    if (this.#isLeaving || this.#refusedBy.has(fn)) return;
+    if (this.#host.isLeaving || this.#refusedBy.has(fn)) return;
     const hello = { link: HANDS_LINK, id: this.id, epoch: this.#epoch, fn: this.#bus.fn, ...this.#host.hello };
     const { heartbeatMs, servers } = this.#settings;
     const home = homeOf(this.#bus.fn, fn, servers.length);

@@ -3,10 +3,10 @@ import { ProtocolError } from "../../../protocol/errors.ts";
 import { CALL, NO_SESSION, writeFrame } from "../../../protocol/session/frame.ts";
 import { type HubAction, HubSessions, type LossReason } from "../../../protocol/session/hub-sessions.ts";
 import { writeJson } from "../../../protocol/session/json-body.ts";
+import { Alarm } from "../../alarm.ts";
 import type { Carrier, CarrierEars } from "../../remote-hands.ts";
 import type { ConnectionOptions } from "../connection.ts";
 import type { ServerAddress } from "../servers.ts";
-import { Alarm } from "./alarm.ts";
 import { Bus } from "./bus.ts";
 import { Lookout } from "./lookout.ts";
 import { functionOf, HANDS_LINK, isParty, newId } from "./party.ts";
@@ -110,15 +110,12 @@ export class PoolCarrier implements Carrier {
   async close(): Promise<void> {
     this.#ears = undefined;
     clearTimeout(this.#awayTimer);
-    // Nothing else keeps the process alive until hosts have answered.
-    const hold = setInterval(() => {}, CLOSE_MS);
     await new Promise<void>((resolve) => {
       this.#closed = resolve;
       this.#sessions.close(this.#bus.isUp ? CLOSE_MS : 0, performance.now());
       this.#carryOut();
     });
-    clearInterval(hold);
-    this.#alarm.clear();
+    this.#alarm.stop();
     for (const { fn } of this.#guests.values()) this.#bus.forget(fn);
     await this.#bus.close();
   }

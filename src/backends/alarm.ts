@@ -9,7 +9,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at that time of `performance.now()`, or earlier where it was set to. */
+  /** Rings at that time of `performance.now()`, or earlier where it was set to. Infinity is never. */
   set(at: number): void {
     if (at >= this.#at || at === Number.POSITIVE_INFINITY) return;
     clearTimeout(this.#timer);
@@ -23,8 +23,9 @@ export class Alarm {
     ).unref();
   }
 
-  clear(): void {
+  /** Never rings again. */
+  stop(): void {
     clearTimeout(this.#timer);
-    this.#at = Number.POSITIVE_INFINITY;
+    this.#at = Number.NEGATIVE_INFINITY;
   }
 }
