@@ -22,6 +22,14 @@ async function control(t: TestContext, options: ZeromqControlOptions): Promise<C
 }
 
 describe("a control", () => {
+  it("knows two hosts apart that have the same id", async (t) => {
+    const { pool, url } = await boundPool(t);
+    const hosts = [await startHost(t, { connect: url, id: "same" }), await startHost(t, { connect: url, id: "same" })];
+    await workersUp(pool, 2);
+    const reports = await (await control(t, { connect: url })).ping();
+    assert.deepEqual(reports.map(({ pid }) => pid).toSorted(), hosts.map(({ pid }) => pid).toSorted());
+  });
+
   it("hears from every host how it is, by id or by machine and process", async (t) => {
     const { pool, url } = await boundPool(t);
     const [one, two] = [

@@ -2,6 +2,7 @@
 import { PoolClosedError, type ProtocolError, ReceiveTimeoutError } from "../../protocol/errors.ts";
 import {
   ASK_TIMEOUT_MS,
+  addressOf,
   type ClusterControl,
   type ControlOptions,
   type HostLine,
@@ -19,6 +20,7 @@ interface Party {
 
 class Inquiry {
   readonly question: Question;
+  /** By id and address: an id may have been given twice, and one process may be several hosts. */
   readonly reports = new Map<string, HostReport>();
   readonly onLine: ((line: HostLine) => void) | undefined;
   /** How many answers are still to come from whom, infinity as long as that is not known. */
@@ -86,7 +88,7 @@ export class Inquiries implements ClusterControl {
     // A pool says how many were asked, after which their answers come: none is quicker than that.
     if (asked !== undefined) inquiry.owed.set(key, asked);
     if (report !== undefined) {
-      inquiry.reports.set(report.id, report);
+      inquiry.reports.set(`${report.id} ${addressOf(report)}`, report);
       inquiry.owed.set(key, Math.max(0, (inquiry.owed.get(key) ?? 0) - 1));
     }
     this.#finishIfDone(inquiry);
