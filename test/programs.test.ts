@@ -99,6 +99,10 @@ describe("programs", { concurrency: 2 }, () => {
       assert.throws(() => process.kill(pid, 0), /ESRCH/);
     }
   });
+});
+
+// By itself: what is started beside it would have its folder too.
+describe("programs with a folder of their own for temporary files", () => {
   it("leave no file behind when their launcher is killed", async (t) => {
     const folder = scratch(t);
     const before = process.env["TMPDIR"];
