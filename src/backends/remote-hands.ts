@@ -60,7 +60,7 @@ export const REMOTE_TRAITS: Traits = {
   canKill: true,
   sendsAhead: true,
   recalls: "on request",
-  copiesEach: true,
+  copiesEach: false,
   sharesMemory: false,
   transfers: false,
   losesWorkers: true,

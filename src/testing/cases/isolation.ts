@@ -45,6 +45,20 @@ export function isolation(subject: Subject): void {
       assert.deepEqual(box, { n: 0 });
     });
 
+    if (traits.clonesStructurally) {
+      it("two tasks given the same object in one message get one each, where it is more than plain data", async (t) => {
+        const pool = openPool(t, subject, { size: 1 });
+        const box = { n: 0, tags: new Map([["a", 1]]) };
+
+        const counts = await Promise.all(range(10).map(() => pool.run("mutate", box)));
+
+        assert.deepEqual(
+          counts,
+          range(10).map(() => 1),
+        );
+      });
+    }
+
     it("two items of a map that are the same object get one each", async (t) => {
       const pool = openPool(t, subject, { size: 1 });
       const box = { n: 0 };
