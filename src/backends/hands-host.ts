@@ -34,6 +34,7 @@ import {
   START,
   STOP,
 } from "./hand-wire.ts";
+import { OpenTickets } from "./open-tickets.ts";
 
 export interface HandsHostSettings {
   /** Makes the backend of one pool's workers. */
@@ -64,8 +65,8 @@ interface Guest {
   readonly writer: EntryWriter;
   /** Made when the pool asks for its first worker. */
   backend: Backend | undefined;
-  /** Tickets without an answer, by hand. */
-  readonly hands: Map<number, Set<number>>;
+  /** What has no answer, by hand. */
+  readonly hands: Map<number, OpenTickets>;
   isGone: boolean;
 }
 
@@ -89,7 +90,7 @@ export class HandsHost {
     let running = 0;
     for (const guest of this.#guests.values()) {
       workers += guest.hands.size;
-      for (const tickets of guest.hands.values()) running += tickets.size;
+      for (const open of guest.hands.values()) running += open.size;
     }
     return {
       pools: this.#guests.size,
@@ -155,14 +156,14 @@ export class HandsHost {
       this.#start(guest, hand, objectIn(entry));
       return;
     }
-    const tickets = guest.hands.get(hand);
+    const open = guest.hands.get(hand);
     const { backend } = guest;
     // It has ended, and the pool will hear so.
-    if (tickets === undefined || backend === undefined) return;
+    if (open === undefined || backend === undefined) return;
     switch (kind) {
       case REQUEST: {
         const request = requestIn(entry);
-        if (request[0] === RUN) for (const ticket of request[2]) tickets.add(ticket);
+        if (request[0] === RUN) for (const ticket of request[2]) open.add(ticket);
         backend.send(hand, request);
         break;
       }
@@ -199,7 +200,7 @@ export class HandsHost {
       guest.writer.say(ENDED, hand, { cause: toErrorRecord(new Error("the host has no free hand")) });
       return;
     }
-    guest.hands.set(hand, new Set());
+    guest.hands.set(hand, new OpenTickets());
     guest.backend ??= this.#open(guest, concurrency as number);
     const facts: WorkerFacts = guest.backend.start(hand, workerId);
     const { pid, threadId } = facts;
@@ -260,7 +261,7 @@ export class HandsHost {
   }
 
   /** Answers that are no values. */
-  #note(waiting: Set<number>, events: Exclude<WorkerReply[3], 0>): void {
+  #note(waiting: OpenTickets, events: Exclude<WorkerReply[3], 0>): void {
     for (const event of events) {
       if (event[0] === FAILED && waiting.delete(event[1])) {
         this.#failed++;

@@ -1,10 +1,13 @@
-// Messages to and from workers outside of this process as frames. Each message takes JSON where JSON gives it back as it was, which is fastest, and
-// V8's structured clone otherwise, which knows everything that can be copied.
+// Messages to and from workers outside of this process as frames. Lists of numbers go as memory. For the rest each message takes JSON where JSON
+// gives it back as it was, which is fastest, and V8's structured clone otherwise, which knows everything that can be copied.
+//
+// The payload of a frame with columns: one byte that tells the format of the rest, four of its length (little endian), the rest, the columns.
 import { types } from "node:util";
 import { ProtocolError } from "../protocol/errors.ts";
-import { FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../protocol/frames.ts";
+import { COLUMNS_FORMAT, FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../protocol/frames.ts";
 import { JsonSafety } from "../protocol/json-safety.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../protocol/messages.ts";
+import { type Apart, putTogether, takeApart, writeColumns } from "../protocol/number-columns.ts";
 import type { MaybePacked } from "../protocol/packing.ts";
 import { jsonFrame } from "../worker/message-frames.ts";
 import { deserialize, StrictSerializer } from "./structured-copy.ts";
@@ -13,13 +16,25 @@ const safety = new JsonSafety(types.isProxy);
 
 /** @throws DataCloneError when a value cannot be copied */
 export function encodeRequest(request: WorkerRequest): Buffer {
+  if (request[0] === RUN) {
+    const apart = takeApart(request, request[5] === 0 ? ALL_OF_REQUEST : SOME_OF_REQUEST);
+    if (apart !== undefined) return columnsFrame(apart, isSafeRequest(apart.rest as unknown as WorkerRequest));
+  }
   return isSafeRequest(request) ? jsonFrame(JSON.stringify(request)) : v8Frame(request);
 }
 
 /** @throws DataCloneError when a value cannot be copied */
 export function encodeReply(reply: WorkerReply): Buffer {
+  const apart = takeApart(reply, MEMBERS_OF_REPLY);
+  if (apart !== undefined) return columnsFrame(apart, isSafeReply(apart.rest as unknown as WorkerReply));
   return isSafeReply(reply) ? jsonFrame(JSON.stringify(reply)) : v8Frame(reply);
 }
+
+/** Tickets, ids and inputs; what stands beside an input says how it is to be read. */
+const ALL_OF_REQUEST: readonly number[] = [2, 3, 4];
+const SOME_OF_REQUEST: readonly number[] = [2, 3];
+/** Tickets, microseconds and values. */
+const MEMBERS_OF_REPLY: readonly number[] = [0, 1, 2];
 
 /** Anything that can be copied, as one frame. */
 export function encodeAny(value: unknown): Buffer {
@@ -38,7 +53,7 @@ export function readFrame(frame: Buffer): unknown {
     throw new ProtocolError(`Cannot read frame of ${frame.length} bytes: it says that it has ${length} of content`);
   }
   const format = frame[HEADER_BYTES - 1]!;
-  if (format !== JSON_FORMAT && format !== V8_FORMAT) {
+  if (format !== JSON_FORMAT && format !== V8_FORMAT && format !== COLUMNS_FORMAT) {
     throw new ProtocolError(`Cannot read frame: unknown format ${format}`);
   }
   return decode(format, frame.subarray(HEADER_BYTES));
@@ -48,12 +63,21 @@ function decode(format: number, payload: Uint8Array): unknown {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   try {
     if (format === JSON_FORMAT) return JSON.parse(bytes.toString("utf8"));
-    return deserialize(bytes);
+    return format === V8_FORMAT ? deserialize(bytes) : decodeColumns(bytes);
   } catch (error) {
     throw new ProtocolError(`Cannot read message: it begins with "${bytes.toString("latin1", 0, 40)}"`, {
       cause: error,
     });
   }
+}
+
+function decodeColumns(bytes: Buffer): unknown {
+  const end = REST_AT + bytes.readUInt32LE(1);
+  const content = bytes.subarray(REST_AT, end);
+  const rest: unknown = bytes[0] === JSON_FORMAT ? JSON.parse(content.toString("utf8")) : deserialize(content);
+  if (!Array.isArray(rest) || end > bytes.length) throw new ProtocolError("Cannot read message: it has no members");
+  putTogether(rest, bytes, end);
+  return rest;
 }
 
 function isSafeRequest(request: WorkerRequest): boolean {
@@ -104,4 +128,18 @@ function v8Frame(message: unknown): Buffer {
   return frame;
 }
 
+function columnsFrame(apart: Apart, isSafe: boolean): Buffer {
+  const rest = isSafe ? jsonFrame(JSON.stringify(apart.rest)) : v8Frame(apart.rest);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + apart.bytes);
+  // A frame within the frame, but for where its format stands.
+  frame[HEADER_BYTES] = rest[HEADER_BYTES - 1]!;
+  frame.writeUInt32LE(rest.length - HEADER_BYTES, HEADER_BYTES + 1);
+  frame.set(rest.subarray(HEADER_BYTES), HEADER_BYTES + REST_AT);
+  writeColumns(frame, apart);
+  writeHeader(frame, COLUMNS_FORMAT);
+  return frame;
+}
+
 const BLANK_HEADER = Buffer.alloc(HEADER_BYTES);
+/** Where the rest of a message with columns begins in its payload. */
+const REST_AT = 5;

@@ -6,11 +6,13 @@ export const HEADER_BYTES = 5;
 export const JSON_FORMAT = 1;
 export const V8_FORMAT = 2;
 export const MSGPACK_FORMAT = 3;
+/** JSON or V8's, and lists of numbers as memory: see `number-columns.ts`. */
+export const COLUMNS_FORMAT = 4;
 const MAX_FRAME_BYTES = 0xffffffff;
 
 /** What a reader takes. */
 export interface FrameLimits {
-  /** Formats that are known; default JSON and V8's. */
+  /** Formats that are known; default JSON, V8's, and either with columns. */
   readonly formats?: readonly number[];
   /** The longest payload, default 4 GiB. */
   readonly maxBytes?: number;
@@ -107,7 +109,7 @@ export class FrameReader {
   }
 }
 
-const OWN_FORMATS: readonly number[] = [JSON_FORMAT, V8_FORMAT];
+const OWN_FORMATS: readonly number[] = [JSON_FORMAT, V8_FORMAT, COLUMNS_FORMAT];
 
 /** In numbers, and as text: it may be what somebody printed. */
 function shownAt(data: Uint8Array, at: number): string {
