@@ -12,8 +12,9 @@ export class OpenTickets {
     return this.#size;
   }
 
-  /** A ticket takes the place of an older one of its cell. */
+  /** A ticket takes the place of an older one of its cell. What is none is not kept: it may come from anywhere. */
   add(ticket: number): void {
+    if ((ticket | 0) <= 0) return;
     const cell = ticket & CELL_MASK;
     if (cell >= this.#tickets.length) this.#grow(cell);
     if (this.#tickets[cell] === 0) this.#size++;
@@ -23,7 +24,7 @@ export class OpenTickets {
   /** Answers whether it was there. */
   delete(ticket: number): boolean {
     const cell = ticket & CELL_MASK;
-    if (ticket === 0 || this.#tickets[cell] !== ticket) return false;
+    if (this.#tickets[cell] !== ticket || ticket === 0) return false;
     this.#tickets[cell] = 0;
     this.#size--;
     return true;

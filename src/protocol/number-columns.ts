@@ -67,14 +67,12 @@ export function putTogether(rest: unknown[], bytes: Uint8Array, from: number): v
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = from; at < bytes.length; ) {
     const begin = at + HEAD_BYTES;
-    const count = begin <= bytes.length ? view.getUint32(at + 2, true) : 0;
-    const kind = view.getUint8(at + 1);
-    const bytesEach = kind === INTEGERS ? 4 : 8;
-    const end = begin + count * bytesEach;
+    if (begin > bytes.length) throw garbage(at, bytes.length);
     const member = view.getUint8(at);
-    if (end > bytes.length || (kind !== INTEGERS && kind !== DOUBLES) || member >= rest.length) {
-      throw new ProtocolError(`Cannot read column at byte ${at} of ${bytes.length}: member ${member}, kind ${kind}`);
-    }
+    const kind = view.getUint8(at + 1);
+    const end = begin + view.getUint32(at + 2, true) * (kind === INTEGERS ? 4 : 8);
+    const isSound = end <= bytes.length && (kind === INTEGERS || kind === DOUBLES) && member < rest.length;
+    if (!isSound) throw garbage(at, bytes.length);
     rest[member] = kind === INTEGERS ? integersIn(view, begin, end) : doublesIn(view, begin, end);
     at = end;
   }
@@ -112,3 +110,7 @@ function widthOf(list: ArrayLike<unknown>): 0 | 4 | 8 {
 }
 
 const NONE: readonly never[] = [];
+
+function garbage(at: number, length: number): ProtocolError {
+  return new ProtocolError(`Cannot read the column of numbers at byte ${at} of ${length}`);
+}

@@ -87,6 +87,8 @@ export class ServeLoop implements RunHost {
   /** Tasks came since answers were last sent early. */
   #isEarlyDue = false;
   #turnStartedAt = 0;
+  /** When the last thing ended, where the next begins at once; 0 where time has passed since. A clock costs as much as a small task. */
+  #instant = 0;
   #lastName = "";
   #lastFunction: TaskFunction | undefined;
   #lastWariness = new Wariness();
@@ -118,6 +120,7 @@ export class ServeLoop implements RunHost {
         this.#isEarlyDue = true;
         if (!this.#isWorking) {
           this.#turnStartedAt = performance.now();
+          this.#instant = this.#turnStartedAt;
           this.#linger?.came(this.#turnStartedAt, request[2].length);
           this.#work();
         }
@@ -188,10 +191,11 @@ export class ServeLoop implements RunHost {
     this.#isWorking = true;
     while (this.#active < this.#concurrency && this.#waiting > 0) {
       this.#startNext();
-      if (this.#waiting > 0 && this.#active < this.#concurrency && performance.now() - this.#turnStartedAt > YIELD_MS) {
+      if (this.#waiting > 0 && this.#active < this.#concurrency && this.#now() - this.#turnStartedAt > YIELD_MS) {
         this.outbox.flush(performance.now());
         setImmediate(() => {
           this.#turnStartedAt = performance.now();
+          this.#instant = this.#turnStartedAt;
           this.#work();
         });
         return;
@@ -220,7 +224,10 @@ export class ServeLoop implements RunHost {
     const ids = request[3];
     const more = request[5];
     const at = this.#at;
-    if (at === 0) this.#inputs = unpack(request[4]);
+    if (at === 0) {
+      this.#inputs = unpack(request[4]);
+      this.#instant = 0;
+    }
     const ticket = tickets[at]!;
     const input = this.#inputs[at];
     const extras = more === 0 ? 0 : more[at]!;
@@ -232,26 +239,34 @@ export class ServeLoop implements RunHost {
       this.#at = 0;
     }
     if (this.#claims !== undefined && !this.#claims.claim(ticket)) return;
-    if (extras !== 0 && extras.isTimed) this.outbox.flush(performance.now());
+    if (extras !== 0 && extras.isTimed) {
+      this.outbox.flush(performance.now());
+      this.#instant = 0;
+    }
     this.#start(name, ticket, id, input, extras);
   }
 
   #start(name: string, ticket: number, id: TaskId, input: unknown, extras: TaskExtras | 0): void {
-    const startedAt = performance.now();
+    const task = this.#find(name);
+    const wariness = this.#lastWariness;
+    const isChunk = extras !== 0 && extras.isChunk === true;
+    if (!isChunk && this.outbox.size >= wariness.limit) {
+      this.outbox.flush(this.#now());
+      this.#instant = 0;
+    }
+    const startedAt = this.#now();
+    this.#instant = 0;
     const attempt = extras === 0 ? 1 : (extras.attempt ?? 1);
     const priority = extras === 0 ? 0 : (extras.priority ?? 0);
     const run = new TaskRun({ host: this, ticket, attempt, priority, startedAt }, id);
-    const task = this.#find(name);
     if (task === undefined) {
       this.#failUnknown(run, name);
       return;
     }
-    if (extras !== 0 && extras.isChunk) {
+    if (isChunk) {
       this.#startChunk(task, run, unpack(input as MaybePacked), extras);
       return;
     }
-    const wariness = this.#lastWariness;
-    if (this.outbox.size >= wariness.limit) this.outbox.flush(startedAt);
     this.#context?.enterWith(run);
     let value: unknown;
     try {
@@ -363,6 +378,10 @@ export class ServeLoop implements RunHost {
     chunk.go();
   }
 
+  #now(): number {
+    return this.#instant === 0 ? performance.now() : this.#instant;
+  }
+
   #hold(run: TaskRun): void {
     this.#active++;
     this.#ongoing.set(run.ticket, run);
@@ -374,6 +393,7 @@ export class ServeLoop implements RunHost {
 
   /** Takes up work again after something ended outside of the loop. */
   #goOn(): void {
+    this.#instant = 0;
     if (this.#isWorking) return;
     if (this.#waiting > 0) {
       if (this.outbox.size === 0) this.#turnStartedAt = performance.now();
@@ -391,12 +411,15 @@ export class ServeLoop implements RunHost {
     const now = performance.now();
     const ms = now - run.startedAt;
     this.outbox.result(run.ticket, Math.round(ms * 1_000), value);
+    // A value that left at once, left by itself, took its time.
+    this.#instant = this.outbox.size === 0 ? 0 : now;
     if (this.#waiting === 0) return ms;
     const waited = now - this.outbox.lastSentAt;
     const isEarly = this.#isEarlyDue && waited > EARLY_MS && this.outbox.size >= this.#waiting * EARLY_FACTOR;
     if (!isEarly && waited <= FLUSH_MS) return ms;
     this.#isEarlyDue = false;
     this.outbox.flush(now);
+    this.#instant = 0;
     return ms;
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { fromErrorRecord } from "../../src/protocol/error-record.ts";
 import {
   DEFERRED,
@@ -17,7 +17,7 @@ import {
 import { DeferTask, PermanentError, WorkerBusy } from "../../src/protocol/throwables.ts";
 import { refuseToStart } from "../../src/worker/serve-loop.ts";
 import type { TaskContext } from "../../src/worker/task-context.ts";
-import { gate, Serving, spin, thenable, turns } from "./serving.ts";
+import { gate, Serving, spin, type Task, thenable, turns } from "./serving.ts";
 
 describe("a worker that comes up", () => {
   it("says what it offers", () => {
@@ -172,6 +172,116 @@ describe("tasks", () => {
       return serving.results.size === 8;
     });
     assert.ok(heard.includes(true), "nothing else happened until the end");
+  });
+});
+
+describe("how long a task took", () => {
+  /** Milliseconds by ticket, on a clock that only the tasks move. */
+  function timed(module: (wait: (ms: number) => void) => Record<string, () => unknown>, concurrency: number) {
+    return async (t: TestContext, ...tasks: Task[]): Promise<Map<number, number>> => {
+      let now = 1_000;
+      t.mock.method(performance, "now", () => now);
+      const serving = new Serving(
+        module((ms) => {
+          now += ms;
+        }),
+        { concurrency },
+      );
+      await serving.perform(...tasks);
+      return new Map(
+        serving.replies.flatMap(([tickets, micros]) => tickets.map((ticket, at) => [ticket, micros[at]! / 1_000])),
+      );
+    };
+  }
+
+  it("is its own time, whatever ran before it in the same message", async (t) => {
+    const times = await timed((wait) => ({ long: () => wait(7), short: () => wait(1) }), 1)(
+      t,
+      ...[1, 2, 3, 4, 5].map((ticket) => ({ ticket, name: ticket === 2 ? "long" : "short" })),
+    );
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map((ticket) => times.get(ticket)),
+      [1, 7, 1, 1, 1],
+    );
+  });
+
+  it("is not that of one that threw", async (t) => {
+    let now = 1_000;
+    t.mock.method(performance, "now", () => now);
+    const serving = new Serving({
+      task(input: string) {
+        now += 1;
+        if (input === "bad") throw new Error(input);
+      },
+    });
+    await serving.perform(...["good", "good", "bad", "good"].map((input, ticket) => ({ ticket, input })));
+    assert.deepEqual(
+      serving.replies.flatMap(([, micros]) => micros),
+      [1_000, 1_000, 1_000],
+    );
+  });
+
+  it("is not that of others at once, before their first await and after", async (t) => {
+    const module = (wait: (ms: number) => void) => ({
+      short: () => wait(1),
+      async slow() {
+        wait(20);
+        await null;
+        wait(30);
+      },
+    });
+    const times = await timed(module, 2)(
+      t,
+      ...[1, 2, 3, 4, 5].map((ticket) => ({ ticket, name: ticket === 3 ? "slow" : "short" })),
+    );
+    assert.deepEqual(
+      [1, 2, 4, 5].map((ticket) => times.get(ticket)),
+      [1, 1, 1, 1],
+    );
+    assert.ok(times.get(3)! >= 50);
+  });
+
+  it("begins when its hand is free, where it came while others ran", async (t) => {
+    let now = 1_000;
+    t.mock.method(performance, "now", () => now);
+    const { promise, open } = gate();
+    const serving = new Serving({
+      async fails() {
+        await promise;
+        now += 30;
+        throw new Error("late");
+      },
+      short: () => void (now += 1),
+    });
+    serving.run(...["short", "fails", "short"].map((name, ticket) => ({ ticket, name })));
+    serving.run({ ticket: 3, name: "short" });
+    open();
+    await serving.until(() => serving.isAnswered(3));
+    assert.deepEqual(
+      serving.replies.flatMap(([, micros]) => micros),
+      [1_000, 1_000, 1_000],
+    );
+  });
+
+  it("does not count the sending of what was before it", async (t) => {
+    let now = 1_000;
+    t.mock.method(performance, "now", () => now);
+    const serving = new Serving({ large: () => new Map([[1, 2]]), small: () => 1 });
+    const post = serving.post.bind(serving);
+    t.mock.method(serving, "post", (...args: Parameters<typeof post>) => {
+      now += 1;
+      post(...args);
+    });
+    const names = ["small", "small", "large", "small", "small", "small", "small"];
+    await serving.perform(
+      ...names.map(
+        (name, ticket): Task => (ticket === 5 ? { ticket, name, extras: { isTimed: true } } : { ticket, name }),
+      ),
+    );
+    assert.deepEqual(
+      serving.replies.flatMap(([, micros]) => micros),
+      names.map(() => 0),
+    );
   });
 });
 
