@@ -15,6 +15,8 @@ export interface ClusterHostSettings {
   readonly backend: (concurrency: number) => Backend;
   /** Sends a body to a pool, once and in order. */
   readonly send: (session: string, body: Uint8Array) => void;
+  /** As of the pool's carrier. */
+  readonly bodyBytes: number;
 }
 
 export type HostEnd = "quit" | "restart";
@@ -39,6 +41,7 @@ export class ClusterHost {
     this.hands = new HandsHost({
       hands: settings.hands,
       backend: settings.backend,
+      bodyBytes: settings.bodyBytes,
       send: settings.send,
       onOutput: (stream, text) => this.#printed(stream, text),
     });

@@ -31,8 +31,6 @@ export const ENDED = 69;
 export const LEAVING = 70;
 
 const HEAD_BYTES = 9;
-/** A body with so many bytes leaves at once. */
-const FULL_BYTES = 256 * 1024;
 
 export interface Entry {
   readonly kind: number;
@@ -40,15 +38,18 @@ export interface Entry {
   readonly content: Buffer;
 }
 
-/** Gathers entries until everything that has come by now is read, and sends them as one body. */
+/** Gathers entries until everything that has come by now is read, or they are much, and sends them as one body. */
 export class EntryWriter {
   readonly #send: (body: Uint8Array) => void;
+  readonly #bodyBytes: number;
   #parts: Buffer[] = [];
   #bytes = 0;
   #isScheduled = false;
 
-  constructor(send: (body: Uint8Array) => void) {
+  /** @param bodyBytes with more than that a body leaves at once */
+  constructor(send: (body: Uint8Array) => void, bodyBytes: number) {
     this.#send = send;
+    this.#bodyBytes = bodyBytes;
   }
 
   /** @throws DataCloneError when a value cannot be copied; then nothing was written */
@@ -81,7 +82,7 @@ export class EntryWriter {
     head.writeUInt32LE(content.length, 5);
     this.#parts.push(head, content);
     this.#bytes += HEAD_BYTES + content.length;
-    if (this.#bytes > FULL_BYTES) this.flush();
+    if (this.#bytes > this.#bodyBytes) this.flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
       setImmediate(() => this.flush());

@@ -41,6 +41,8 @@ export interface HandsHostSettings {
   readonly backend: (concurrency: number) => Backend;
   /** How many workers a pool may have here. */
   readonly hands: number;
+  /** As of the pool's carrier. */
+  readonly bodyBytes: number;
   /** Sends a body to a pool, once and in order. */
   readonly send: (session: string, body: Uint8Array) => void;
   /** Told what workers print, beside their pool. */
@@ -104,7 +106,7 @@ export class HandsHost {
 
   /** A pool's session has begun. */
   opened(session: string): void {
-    const writer = new EntryWriter((body) => this.#settings.send(session, body));
+    const writer = new EntryWriter((body) => this.#settings.send(session, body), this.#settings.bodyBytes);
     const guest: Guest = { session, writer, backend: undefined, hands: new Map(), isGone: false };
     this.#guests.set(session, guest);
     if (this.#isLeaving) writer.say(LEAVING, 0);

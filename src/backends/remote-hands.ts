@@ -50,6 +50,11 @@ export interface CarrierEars {
 
 /** What brings messages to hosts and back. */
 export interface Carrier {
+  /**
+   * A body with more bytes than that leaves at once, instead of waiting for what else there is by the end of the turn: where messages cost
+   * little it is small, so that the other end reads while this one still writes.
+   */
+  readonly bodyBytes: number;
   open(ears: CarrierEars): void;
   send(session: string, body: Uint8Array): void;
   /** Says goodbye to all hosts and releases everything. Does not call back after that. */
@@ -214,7 +219,7 @@ export class RemoteHands implements Backend {
 
   #opened(session: string, said: Readonly<Record<string, unknown>>): void {
     const hello = helloOf(said);
-    const writer = new EntryWriter((body) => this.#carrier.send(session, body));
+    const writer = new EntryWriter((body) => this.#carrier.send(session, body), this.#carrier.bodyBytes);
     this.#hosts.set(session, { session, hello, writer, hands: new Set(), isLeaving: false });
     this.#pool?.grew(hello.hands);
   }

@@ -16,9 +16,11 @@ import {
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { RUN, type WorkerReply, type WorkerRequest } from "../../src/protocol/messages.ts";
 
+const BODY_BYTES = 4_096;
+
 function bodyOf(write: (writer: EntryWriter) => void): Uint8Array {
   const bodies: Uint8Array[] = [];
-  const writer = new EntryWriter((body) => bodies.push(body));
+  const writer = new EntryWriter((body) => bodies.push(body), BODY_BYTES);
   write(writer);
   writer.flush();
   return Buffer.concat(bodies);
@@ -30,7 +32,7 @@ const reply: WorkerReply = [[1, 2], [3, 4], ["one", 2n], 0];
 describe("what a pool and a host of hands say", () => {
   it("comes as it was said, in the order of saying, many in one body", async () => {
     const bodies: Uint8Array[] = [];
-    const writer = new EntryWriter((body) => bodies.push(body));
+    const writer = new EntryWriter((body) => bodies.push(body), BODY_BYTES);
     writer.request(4, request);
     writer.reply(4, reply);
     writer.say(RECALL, 5, { tickets: [1, 2] });
@@ -55,9 +57,12 @@ describe("what a pool and a host of hands say", () => {
 
   it("does not wait for the end of the turn with much", () => {
     const bodies: Uint8Array[] = [];
-    const writer = new EntryWriter((body) => bodies.push(body));
-    writer.request(1, [RUN, "task", [1], 1, ["x".repeat(300_000)], 0]);
+    const writer = new EntryWriter((body) => bodies.push(body), BODY_BYTES);
+    writer.request(1, request);
+    assert.equal(bodies.length, 0);
+    writer.request(1, [RUN, "task", [1], 1, ["x".repeat(BODY_BYTES)], 0]);
     assert.equal(bodies.length, 1);
+    assert.equal([...entriesOf(bodies[0]!)].length, 2);
   });
 
   it("is a ProtocolError where it is garbage, and never anything else", () => {

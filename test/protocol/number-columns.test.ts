@@ -41,8 +41,8 @@ describe("lists of numbers as memory", () => {
 
   it("are taken where they are long and of numbers alone", () => {
     const long = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-    const holes = [...long];
-    delete holes[3];
+    // oxlint-disable-next-line no-sparse-arrays -- tasks may give such lists
+    const holes = [1, 2, 3, , 5, 6, 7, 8, 9];
     assert.equal(
       takeApart([[1, 2], long.map(String), [...long, null], holes, "123456789"], [0, 1, 2, 3, 4]),
       undefined,

@@ -226,7 +226,7 @@ describe("how long a task took", () => {
       short: () => wait(1),
       async slow() {
         wait(20);
-        await null;
+        await turns(1);
         wait(30);
       },
     });

@@ -6,7 +6,7 @@ import { isControl, type Question, readAnswer, readQuestion, writeControl } from
 import type { Carrier, CarrierEars } from "../remote-hands.ts";
 import type { readPlaces } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
-import { HANDS_GOODBYE_MS } from "./hands-link.ts";
+import { HANDS_BODY_BYTES, HANDS_GOODBYE_MS } from "./hands-link.ts";
 import { Hub } from "./hub.ts";
 
 export interface HubCarrierSettings {
@@ -20,6 +20,7 @@ export interface HubCarrierSettings {
 }
 
 export class HubCarrier implements Carrier {
+  readonly bodyBytes: number = HANDS_BODY_BYTES;
   readonly #places: ReturnType<typeof readPlaces>;
   readonly #settings: HubCarrierSettings;
   /** By their session. */

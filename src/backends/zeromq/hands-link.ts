@@ -6,6 +6,8 @@ import { type Curve, readPlaces } from "./endpoint.ts";
 /** Sessions of hosts with pools, and of those who ask something of hosts. */
 export const HANDS_LINK = "hands";
 export const HANDS_MESSAGE_BYTES: number = 256 * 1024 * 1024;
+/** A part of a thousand small tasks, of which the other end does some while this one sends others. */
+export const HANDS_BODY_BYTES: number = 2 * 1024;
 /** How long others may take to answer a goodbye. */
 export const HANDS_GOODBYE_MS = 1_000;
 

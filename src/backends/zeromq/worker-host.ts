@@ -10,6 +10,7 @@ import { Client, type Peer } from "./client.ts";
 import type { Places } from "./endpoint.ts";
 import { loadEngine } from "./engine.ts";
 import {
+  HANDS_BODY_BYTES,
   HANDS_GOODBYE_MS,
   HANDS_LINK,
   HANDS_MESSAGE_BYTES,
@@ -80,6 +81,7 @@ export async function runZeromqWorker(options: ZeromqWorkerOptions): Promise<Zer
     id: given.id ?? newIdentity(),
     hands: given.hands ?? availableParallelism(),
     backend,
+    bodyBytes: HANDS_BODY_BYTES,
     send: (session, body) => {
       const peer = peers.get(session);
       if (peer !== undefined) client.send(peer, body);

@@ -11,7 +11,7 @@ import { type GearmanHostOptions, type HostSettings, readHostOptions } from "./h
 import { HostSession } from "./host-session.ts";
 import { Lookout, type Sighting } from "./lookout.ts";
 import { functionOf, HANDS_LINK, homeOf, isParty, newId } from "./party.ts";
-import { sendInPieces } from "./pieces.ts";
+import { BODY_BYTES, sendInPieces } from "./pieces.ts";
 import { Sweep } from "./sweep.ts";
 
 /** A host that runs. */
@@ -76,7 +76,13 @@ class Host implements GearmanHost {
     this.#settings = settings;
     this.id = settings.id;
     const { servers, namespace, connection, hands, backend, heartbeatMs, signal } = settings;
-    this.#host = new ClusterHost({ id: this.id, hands, backend, send: (key, body) => this.#send(key, body) });
+    this.#host = new ClusterHost({
+      id: this.id,
+      hands,
+      backend,
+      bodyBytes: BODY_BYTES,
+      send: (key, body) => this.#send(key, body),
+    });
     this.#desk = new Desk(this.#host);
     this.#bus = new Bus(
       { servers, fn: functionOf(namespace, "host", settings.party), connection, isHolding: true },

@@ -3,6 +3,8 @@
 import { ProtocolError } from "../../../protocol/errors.ts";
 
 export const PIECE_BYTES: number = 512 * 1024;
+/** What has come together to so much leaves before the end of a turn: a job costs the server much more than bytes do. */
+export const BODY_BYTES: number = 256 * 1024;
 /** A larger body is an error. */
 const MAX_BODY_BYTES = 2 ** 31 - 1;
 

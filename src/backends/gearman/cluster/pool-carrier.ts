@@ -10,7 +10,7 @@ import type { ServerAddress } from "../servers.ts";
 import { Bus } from "./bus.ts";
 import { Lookout } from "./lookout.ts";
 import { functionOf, HANDS_LINK, isParty, newId } from "./party.ts";
-import { Pieces, sendInPieces } from "./pieces.ts";
+import { BODY_BYTES, Pieces, sendInPieces } from "./pieces.ts";
 
 export interface PoolCarrierSettings {
   readonly servers: readonly ServerAddress[];
@@ -46,6 +46,7 @@ const WHY: Readonly<Record<LossReason, string>> = {
 };
 
 export class PoolCarrier implements Carrier {
+  readonly bodyBytes: number = BODY_BYTES;
   readonly #settings: PoolCarrierSettings;
   readonly #bus: Bus;
   readonly #lookout: Lookout;
