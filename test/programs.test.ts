@@ -1,7 +1,8 @@
 // The backend behind `manyhands map -- program`, by itself.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import { describe, it } from "node:test";
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
 import { type Ended, type Program, programs, SLOT } from "../src/backends/command/programs/index.ts";
 import { Pool } from "../src/index.ts";
 import { scratch, witness } from "../src/testing/stage.ts";
@@ -103,14 +104,52 @@ describe("programs", { concurrency: 2 }, () => {
 
 // By itself: what is started beside it would have its folder too.
 describe("programs with a folder of their own for temporary files", () => {
-  it("leave no file behind when their launcher is killed", async (t) => {
-    const folder = scratch(t);
+  function temporaryFolder(t: TestContext, folder: string): void {
     const before = process.env["TMPDIR"];
     process.env["TMPDIR"] = folder;
     t.after(() => {
       if (before === undefined) delete process.env["TMPDIR"];
       else process.env["TMPDIR"] = before;
     });
+  }
+
+  it("say so where there is no such folder, and it is not the program that is missing", async (t) => {
+    temporaryFolder(t, join(scratch(t), "gone"));
+    await assert.rejects(run({ argv: ["true"] }), {
+      name: "ProgramError",
+      code: "ERR_PROGRAM",
+      message:
+        /^Cannot run "true": there is no file for what it writes: ENOENT: no such file or directory, open '.*gone/,
+    });
+  });
+  it("keep what they have written when it is removed", async (t) => {
+    const folder = join(scratch(t), "short-lived");
+    mkdirSync(folder);
+    temporaryFolder(t, folder);
+    assert.equal(await run({ argv: ["sh", "-c", `rm -r '${folder}'; echo written`] }), "written\n");
+  });
+  it("fail where it is removed and they have written much, which was in a file", async (t) => {
+    const folder = join(scratch(t), "short-lived");
+    mkdirSync(folder);
+    temporaryFolder(t, folder);
+    await assert.rejects(run({ argv: ["sh", "-c", `rm -r '${folder}'; head -c 100000 /dev/zero`] }), {
+      name: "ProgramError",
+      code: "ERR_OUTPUT",
+      message: /^Cannot give what the program wrote: ENOENT/,
+    });
+  });
+  it("are told of the end of their launcher when it is removed", async (t) => {
+    const folder = join(scratch(t), "short-lived");
+    mkdirSync(folder);
+    temporaryFolder(t, folder);
+    const pool = new Pool<Tasks>(programs({ size: 1 }));
+    const task = pool.run("run", { argv: ["sh", "-c", `rm -r '${folder}'; kill -9 $PPID`] }, { retries: 0 });
+    await assert.rejects(task, { name: "WorkerLostError" });
+    await pool.close();
+  });
+  it("leave no file behind when their launcher is killed", async (t) => {
+    const folder = scratch(t);
+    temporaryFolder(t, folder);
     const pool = new Pool<Tasks>(programs({ size: 1 }));
     const ran = witness(folder);
     const task = pool.run("run", { argv: ["sh", "-c", `echo $PPID $$ >> ${ran.file}; sleep 60`] }, { retries: 0 });

@@ -21,7 +21,12 @@ export class Capture {
     folder ??= tmpdir();
     this.#file = join(folder, `${prefixOf(process.pid)}${process.hrtime.bigint()}-${count++}`);
     // It must be new: in a folder for everybody another's file, or a link to one, could wait there.
-    this.fd = openSync(this.#file, "ax+", 0o600);
+    try {
+      this.fd = openSync(this.#file, "ax+", 0o600);
+    } catch (cause) {
+      // Without the system's code, which would be taken for the program's.
+      throw new Error(`there is no file for what it writes: ${(cause as Error).message}`, { cause });
+    }
   }
 
   /** What is in it. The file is gone, or named in the answer. */
@@ -39,15 +44,28 @@ export class Capture {
 
   drop(): void {
     closeSync(this.fd);
-    unlinkSync(this.#file);
+    try {
+      unlinkSync(this.#file);
+    } catch {
+      // Somebody has removed it, or the folder.
+    }
   }
 }
 
 /** Removes what a launcher has left that was killed. What still runs goes on writing to files without a name. */
 export function removeCaptures(pid: number): void {
   const temporary = tmpdir();
-  for (const name of readdirSync(temporary))
+  for (const name of namesIn(temporary))
     if (name.startsWith(prefixOf(pid))) rmSync(join(temporary, name), { force: true });
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // It is gone, with all that was in it.
+    return [];
+  }
 }
 
 function prefixOf(pid: number): string {

@@ -1,6 +1,7 @@
 import { OWN_255 } from "../../ssh.ts";
-import type { LauncherReply } from "./messages.ts";
+import type { LauncherReply, Written } from "./messages.ts";
 import { Output } from "./output.ts";
+import { ProgramError } from "./program-error.ts";
 
 /** How a program ended. */
 export interface Ended {
@@ -21,7 +22,10 @@ export interface Ended {
 
 const LAST_WORDS = 2048;
 
-/** What the launcher said, and what the program wrote on stderr, to be passed on and closed. */
+/**
+ * What the launcher said, and what the program wrote on stderr, to be passed on and closed.
+ * @throws ProgramError where a file is gone with what it wrote
+ */
 export function endedOf(
   reply: LauncherReply & { readonly 0: "ended" },
   host: string | undefined,
@@ -32,7 +36,7 @@ export function endedOf(
   readonly isCutOff: boolean;
 } {
   const [, slot, , exitCode, signal, startedAt, runMs, out, err] = reply;
-  const stderr = new Output(err);
+  const [stdout, stderr] = outputsOf(out, err);
   const isCutOff = host !== undefined && exitCode === 255 && !stderr.dropEnd(OWN_255);
   const lastWords = stderr.size === 0 ? "" : stderr.tail(LAST_WORDS).toString().trimEnd();
   const ended = {
@@ -40,10 +44,21 @@ export function endedOf(
     slot,
     exitCode: exitCode ?? undefined,
     signal: signal ?? undefined,
-    stdout: new Output(out),
+    stdout,
     lastWords,
     startedAt,
     runMs,
   };
   return { ended, stderr, isCutOff };
+}
+
+function outputsOf(out: Written, err: Written): readonly [stdout: Output, stderr: Output] {
+  let stdout: Output | undefined;
+  try {
+    stdout = new Output(out);
+    return [stdout, new Output(err)];
+  } catch (error) {
+    stdout?.close();
+    throw new ProgramError(`Cannot give what the program wrote: ${(error as Error).message}`, "ERR_OUTPUT");
+  }
 }

@@ -2,7 +2,10 @@ import type { Ended } from "./ended.ts";
 
 /** A program that did not exit with 0. */
 export class ProgramError extends Error {
-  /** `EXIT_3`; the name of the signal that ended it; or what the system says where it could not be started, as `ENOENT`. */
+  /**
+   * `EXIT_3`; the name of the signal that ended it; what the system says where it could not be started, as `ENOENT`. `ERR_PROGRAM` where
+   * there is no file for what it writes, `ERR_OUTPUT` where that file is gone.
+   */
   readonly code: string;
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;

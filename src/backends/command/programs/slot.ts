@@ -267,10 +267,14 @@ export class Slot {
   #whyNotReached(reply: RunEnd): Error | undefined {
     const { host, ssh = SSH } = this.#farSide!;
     if (reply[0] === "failed") return startError(ssh[0]!, reply[3], reply[4]);
-    const { ended, stderr } = endedOf(reply, host);
-    ended.stdout.close();
-    stderr.close();
-    return ended.exitCode === 0 ? undefined : cutOff(host, ended);
+    try {
+      const { ended, stderr } = endedOf(reply, host);
+      ended.stdout.close();
+      stderr.close();
+      return ended.exitCode === 0 ? undefined : cutOff(host, ended);
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   #ended(job: Job, reply: RunEnd): void {
@@ -280,7 +284,9 @@ export class Slot {
       this.#failed(ticket, 0, startError(job.program, reply[3], reply[4]), THROWN);
       return;
     }
-    const { ended, stderr, isCutOff } = endedOf(reply, this.#farSide?.host);
+    const read = this.#read(job, reply);
+    if (read === undefined) return;
+    const { ended, stderr, isCutOff } = read;
     const { face } = this.#surroundings;
     // Nobody waits for the answer any more.
     if (job.isAborted) this.#aborted(job, ended);
@@ -303,6 +309,17 @@ export class Slot {
     const outcome = face.outcomeOf(job.program, ended, stderr);
     if ("error" in outcome) this.#failed(ticket, micros, outcome.error, THROWN);
     else this.#answer(ticket, [[ticket], [micros], [outcome.value], 0]);
+  }
+
+  /** Undefined where what it wrote is gone: then the job has failed. */
+  #read(job: Job, reply: RunEnd & { readonly 0: "ended" }): ReturnType<typeof endedOf> | undefined {
+    try {
+      return endedOf(reply, this.#farSide?.host);
+    } catch (error) {
+      if (job.isAborted) this.#aborted(job, undefined);
+      this.#failed(job.ticket, Math.round(reply[6] * 1000), error, THROWN);
+      return undefined;
+    }
   }
 
   #aborted(job: Job, ended: Ended | undefined): void {
