@@ -18,13 +18,25 @@ export interface TaskDetails {
   readonly deadlineMs: number;
 }
 
-// The executor runs before `this` is there, so the functions it is given are caught here: one function for all tasks, not a
-// closure each.
-let caughtResolve: (value: never) => void;
-let caughtReject: (reason: unknown) => void;
-function catchFunctions(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
+// The executor runs before `this` is there, so the function it is given is caught here: one function for all tasks, not a closure each.
+// The other one is let go of, for a task that waits is to be small: a failure is told by what resolves to it.
+let caughtResolve: (value: unknown) => void;
+function catchResolve(resolve: (value: unknown) => void): void {
   caughtResolve = resolve;
-  caughtReject = reject;
+}
+
+/** What a promise that is resolved with it rejects with. */
+class Rejection {
+  readonly #reason: unknown;
+
+  constructor(reason: unknown) {
+    this.#reason = reason;
+  }
+
+  // oxlint-disable-next-line no-thenable -- that is what it is for
+  then(_: unknown, reject: (reason: unknown) => void): void {
+    reject(this.#reason);
+  }
 }
 
 const PENDING = 0;
@@ -43,17 +55,15 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   slot = -1;
   readonly #engine: Engine;
   readonly #details: TaskDetails | undefined;
-  readonly #resolve: (value: never) => void;
-  readonly #reject: (reason: unknown) => void;
+  readonly #resolve: (value: unknown) => void;
   #outcome = PENDING;
   #attempts = 0;
   #listeners: ((value: unknown) => void)[] | undefined;
 
   /** @internal Tasks are made by `pool.run` and `pool.runAll`. */
   constructor(engine: Engine, id: TaskId, name: string, input: unknown, details: TaskDetails | undefined) {
-    super(catchFunctions as never);
+    super(catchResolve as never);
     this.#resolve = caughtResolve;
-    this.#reject = caughtReject;
     this.#engine = engine;
     this.id = id;
     this.name = name;
@@ -115,13 +125,13 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   /** @internal */
   completed(value: unknown, facts: RunFacts): void {
     this.#settle(COMPLETED, facts.attempt);
-    this.#resolve(value as never);
+    this.#resolve(value);
   }
 
   /** @internal */
   failed(error: unknown, facts: RunFacts): void {
     this.#settle(FAILED, facts.attempt);
-    this.#reject(error);
+    this.#resolve(new Rejection(error));
   }
 
   /** @internal */
@@ -148,7 +158,7 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
   refuse(error: unknown): void {
     this.#outcome = FAILED;
     this.input = undefined;
-    this.#reject(error);
+    this.#resolve(new Rejection(error));
   }
 
   /** @internal */
@@ -156,7 +166,7 @@ export class Task<O = unknown> extends Promise<O> implements Unit, Abortable {
     const attempts = this.attempt;
     this.#engine.cancel(this, error);
     this.#settle(CANCELLED, attempts);
-    this.#reject(error);
+    this.#resolve(new Rejection(error));
   }
 
   #settle(outcome: number, attempts: number): void {
