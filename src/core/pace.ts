@@ -3,6 +3,8 @@
 /** The work, in milliseconds, that may wait at a worker. It has to outlast a round trip and stay short for who comes later. */
 const AHEAD_MS = 5;
 const MAX_AHEAD = 512;
+/** Where there are no long ones among them. */
+const MAX_AHEAD_EVEN = 1_024;
 /** Tasks of which fewer would fit go one by one: a round trip is little beside them. */
 const FEWEST = 4;
 /** A sample counts for at most this many times the usual one: a rare long task says little about the next. */
@@ -37,6 +39,7 @@ export class Pace {
     if (this.typicalMs < 0) return 0;
     const ms = canRecall ? this.typicalMs : this.meanMs;
     if (ms * FEWEST > AHEAD_MS) return 0;
-    return Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / (ms + 0.001)));
+    const most = this.meanMs * MAX_AHEAD_EVEN > AHEAD_MS ? MAX_AHEAD : MAX_AHEAD_EVEN;
+    return Math.min(most, Math.floor(AHEAD_MS / (ms + 0.001)));
   }
 }

@@ -6,9 +6,9 @@
 import type { WorkerReply } from "./messages.ts";
 
 /** As many answers as may wait at one worker. */
-const MOST_WAITING = 768;
+const MOST_WAITING = 1_536;
 /** Places of the ring, a power of two, which counts go round for ever. */
-const PLACES = 2_048;
+const PLACES = 4_096;
 /** What is copied stays whole while the writer is no further ahead of it: short of a round, for a place is written before it is counted. */
 const WHOLE = PLACES - 256;
 const WORDS_A_PLACE = 3;
