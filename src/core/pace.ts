@@ -3,8 +3,9 @@
 /** The work, in milliseconds, that may wait at a worker. It has to outlast a round trip and stay short for who comes later. */
 const AHEAD_MS = 5;
 const MAX_AHEAD = 512;
-/** Where there are no long ones among them. */
+/** Where none of the last so many was a long one, which is to be shared out late. */
 const MAX_AHEAD_EVEN = 1_024;
+const EVEN = 2_048;
 /** Tasks of which fewer would fit go one by one: a round trip is little beside them. */
 const FEWEST = 4;
 /** A sample counts for at most this many times the usual one: a rare long task says little about the next. */
@@ -19,8 +20,11 @@ export class Pace {
   meanMs = -1;
 
   #samples = 0;
+  /** How many have come since one that took longer than all that may wait. */
+  #sinceLong = 0;
 
   add(ms: number): void {
+    this.#sinceLong = ms > AHEAD_MS ? 0 : this.#sinceLong + 1;
     if (++this.#samples === 1) {
       this.typicalMs = ms;
       this.meanMs = ms;
@@ -39,7 +43,7 @@ export class Pace {
     if (this.typicalMs < 0) return 0;
     const ms = canRecall ? this.typicalMs : this.meanMs;
     if (ms * FEWEST > AHEAD_MS) return 0;
-    const most = this.meanMs * MAX_AHEAD_EVEN > AHEAD_MS ? MAX_AHEAD : MAX_AHEAD_EVEN;
+    const most = this.#sinceLong < EVEN ? MAX_AHEAD : MAX_AHEAD_EVEN;
     return Math.min(most, Math.floor(AHEAD_MS / (ms + 0.001)));
   }
 }
