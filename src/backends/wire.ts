@@ -4,7 +4,15 @@
 // The payload of a frame with columns: one byte that tells the format of the rest, four of its length (little endian), the rest, the columns.
 import { types } from "node:util";
 import { ProtocolError } from "../protocol/errors.ts";
-import { COLUMNS_FORMAT, FrameReader, HEADER_BYTES, JSON_FORMAT, V8_FORMAT, writeHeader } from "../protocol/frames.ts";
+import {
+  COLUMNS_FORMAT,
+  FrameReader,
+  HEADER_BYTES,
+  JSON_FORMAT,
+  OWN_FORMATS,
+  V8_FORMAT,
+  writeHeader,
+} from "../protocol/frames.ts";
 import { JsonSafety } from "../protocol/json-safety.ts";
 import { CHUNK_ITEMS, RUN, type TaskExtras, type WorkerReply, type WorkerRequest } from "../protocol/messages.ts";
 import { type Apart, putTogether, takeApart, writeColumns } from "../protocol/number-columns.ts";
@@ -53,9 +61,7 @@ export function readFrame(frame: Buffer): unknown {
     throw new ProtocolError(`Cannot read frame of ${frame.length} bytes: it says that it has ${length} of content`);
   }
   const format = frame[HEADER_BYTES - 1]!;
-  if (format !== JSON_FORMAT && format !== V8_FORMAT && format !== COLUMNS_FORMAT) {
-    throw new ProtocolError(`Cannot read frame: unknown format ${format}`);
-  }
+  if (!OWN_FORMATS.includes(format)) throw new ProtocolError(`Cannot read frame: unknown format ${format}`);
   return decode(format, frame.subarray(HEADER_BYTES));
 }
 

@@ -109,7 +109,8 @@ export class FrameReader {
   }
 }
 
-const OWN_FORMATS: readonly number[] = [JSON_FORMAT, V8_FORMAT, COLUMNS_FORMAT];
+/** What this library's own ends speak to each other. */
+export const OWN_FORMATS: readonly number[] = [JSON_FORMAT, V8_FORMAT, COLUMNS_FORMAT];
 
 /** In numbers, and as text: it may be what somebody printed. */
 function shownAt(data: Uint8Array, at: number): string {

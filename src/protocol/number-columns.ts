@@ -6,6 +6,7 @@
 //   2  4  how many numbers (u32, little endian)
 //   6     the numbers, little endian
 import { ProtocolError } from "./errors.ts";
+import { isInt32 } from "./number-list.ts";
 
 const INTEGERS = 1;
 const DOUBLES = 2;
@@ -103,8 +104,7 @@ function widthOf(list: ArrayLike<unknown>): 0 | 4 | 8 {
   for (let at = 0; at < list.length; at++) {
     const value = list[at];
     if (typeof value !== "number") return 0;
-    // Not -0 either, of which an integer keeps no sign.
-    if ((value | 0) !== value || (value === 0 && Object.is(value, -0))) width = 8;
+    if (!isInt32(value)) width = 8;
   }
   return width;
 }

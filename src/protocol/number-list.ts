@@ -6,6 +6,11 @@ const ROOM = 64;
 /** What was longer once is not kept for ever. */
 const MOST_ROOM = 64 * 1024;
 
+/** Whether 32 bits hold the number. Not -0, of which an integer keeps no sign. */
+export function isInt32(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || !Object.is(value, -0));
+}
+
 /** A list of numbers that grows. */
 export class NumberList {
   #numbers = new Float64Array(ROOM);
@@ -39,9 +44,8 @@ export class NumberList {
     const list: number[] = [];
     for (let at = 0; at < length; at++) {
       const value = numbers[at]!;
-      const integer = value | 0;
       // Small integers that come out of memory for doubles would stay doubles, which cost an object each.
-      list.push(integer === value && !Object.is(value, -0) ? integer : value);
+      list.push(isInt32(value) ? value | 0 : value);
     }
     return list;
   }
@@ -57,9 +61,8 @@ export function packNumbers(
   for (let at = 0; at < count; at++) {
     const value = list[from + at];
     if (typeof value !== "number") return undefined;
+    if (!isInt32(value)) return packDoubles(list, from, count);
     integers[at] = value;
-    // Not -0 either, of which an integer keeps no sign.
-    if (integers[at] !== value || (value === 0 && Object.is(value, -0))) return packDoubles(list, from, count);
   }
   return integers;
 }
