@@ -47,10 +47,18 @@ export function devNode() {
   );
 }
 
-/** Runs test files with `node --test` on the given Node, which is also the `node` that the tests find on their PATH. */
-export function runTests(node, args) {
+/**
+ * Runs test files with `node --test` on the given Node, which is also the `node` that the tests find on their PATH. What failed is
+ * written to the file `failures` too, where one is given.
+ */
+export function runTests(node, args, { failures } = {}) {
   const path = `${dirname(node)}${delimiter}${process.env.PATH}`;
   const flags = ["--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"];
+  if (failures !== undefined) {
+    const reporter = new URL("failures.mjs", import.meta.url).href;
+    flags.push("--test-reporter-destination=stdout");
+    flags.push(`--test-reporter=${reporter}`, `--test-reporter-destination=${failures}`);
+  }
   return run(node, [...flags, ...args], { env: { PATH: path } });
 }
 

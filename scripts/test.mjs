@@ -1,5 +1,6 @@
 // `npm test`: the whole test run, on a fresh clone too. Given files or flags of `node --test`, it runs just those.
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { provide } from "./needs.mjs";
 import { devNode, fail, heading, ownNode, root, runTests, short, tool } from "./run.mjs";
@@ -11,16 +12,28 @@ const chosen = process.argv.slice(2);
 if (chosen.length > 0) process.exit(runTests(devNode(), chosen) ? 0 : 1);
 
 const failed = [];
+const failures = [];
+const folder = mkdtempSync(join(tmpdir(), "manyhands-test-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
 heading("types of everything");
 if (!tool("tsc", ["-p", "tsconfig.test.json"])) failed.push("types");
+runAll("sources", devNode(), `the development Node (${short(devNode())})`, ".test.ts");
+runAll("built package", ownNode, `this machine's Node (${ownNode})`, ".test.mjs");
 
-heading(`the sources, on the development Node (${short(devNode())})`);
-if (!runTests(devNode(), findTests(".test.ts"))) failed.push("sources");
+if (failed.length > 0) {
+  // They may stand thousands of lines above.
+  console.error(`\n${failures.join("")}`);
+  fail(`Failed: ${failed.join(", ")}`);
+}
 
-heading(`the built package, on this machine's Node (${ownNode})`);
-if (!runTests(ownNode, findTests(".test.mjs"))) failed.push("built package");
-
-if (failed.length > 0) fail(`\nFailed: ${failed.join(", ")}`);
+function runAll(what, node, nodeIs, ending) {
+  heading(`the ${what}, on ${nodeIs}`);
+  const file = join(folder, what);
+  if (runTests(node, findTests(ending), { failures: file })) return;
+  failed.push(what);
+  failures.push(readFileSync(file, "utf8"));
+}
 
 function findTests(ending) {
   const names = readdirSync(join(root, "test"), { recursive: true });
