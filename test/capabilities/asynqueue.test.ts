@@ -239,8 +239,8 @@ for (const kind of kinds) {
         await pool.run("echo", 0, { series });
         const held = pool.run("hold", gate, { series });
         await started(held);
-        const waited = pool.run("echo", "ran", { series, timeoutMs: 100 });
-        setTimeout(() => gate.open(), 200);
+        const waited = pool.run("echo", "ran", { series, timeoutMs: 600 });
+        setTimeout(() => gate.open(), 700);
         assert.equal(await waited, "ran");
 
         await rejectionOf(

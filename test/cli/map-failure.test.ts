@@ -57,20 +57,20 @@ describe("--timeout", { concurrency: 2 }, () => {
   for (const backend of ["threads", "processes"]) {
     it(`ends a busy loop on ${backend}`, async () => {
       const { status, lines, stderr } = await manyhands(
-        map("spin", "-k", "--backend", backend, "--timeout", "400ms", "-j", "2"),
+        map("spin", "-k", "--backend", backend, "--timeout", "1200ms", "-j", "2"),
         {
           input: "1\n60000\n2\n",
         },
       );
       assert.deepEqual([status, lines], [1, ["1", "2"]], stderr);
-      assert.match(stderr, /1 × ERR_TASK_TIMEOUT: .*400/);
+      assert.match(stderr, /1 × ERR_TASK_TIMEOUT: .*1200/);
     });
   }
   it("of a percent of the median ends what is far slower than the rest", async () => {
     const { status, lines, stderr } = await manyhands(map("sleep", "-k", "--timeout", "500%", "-j", "2"), {
-      input: `60000\n${"40\n".repeat(8)}`,
+      input: `60000\n${"200\n".repeat(8)}`,
     });
-    assert.deepEqual([status, lines], [1, new Array(8).fill("40")], stderr);
+    assert.deepEqual([status, lines], [1, new Array(8).fill("200")], stderr);
     assert.match(
       stderr,
       /1 × ERR_TASK_TIMEOUT: Task took longer than 500% of the median, \d+ ms {3}first: item 1, stdin:1: 60000\n/,
@@ -78,7 +78,7 @@ describe("--timeout", { concurrency: 2 }, () => {
   });
   it("of a percent lets everything through that is about as fast as the rest", async () => {
     const { status, lines } = await manyhands(map("sleep", "--timeout", "1000%", "-q"), {
-      input: "20\n30\n25\n20\n22\n28\n",
+      input: "100\n150\n125\n100\n110\n140\n",
     });
     assert.deepEqual([status, lines.length], [0, 6]);
   });

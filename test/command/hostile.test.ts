@@ -72,7 +72,7 @@ describe("a worker that", { concurrency: 2 }, () => {
 
   it("ignores its input is ended with its task's time", async (t) => {
     const { pool, mended } = open(t, "ignores its input");
-    const task = pool.run("echo", "again", { timeoutMs: 300, retries: 1 });
+    const task = pool.run("echo", "again", { timeoutMs: 1_000, retries: 1 });
     pool.on("taskRetried", () => writeFileSync(mended, ""));
 
     assert.equal(await task, "again");

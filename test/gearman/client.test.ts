@@ -661,7 +661,7 @@ describe("a client", { timeout: 120_000 }, () => {
         greets: false,
       },
     );
-    const client = openClient(t, fake.address, { connectTimeoutMs: 200 });
+    const client = openClient(t, fake.address, { connectTimeoutMs: 1_000 });
     const error = await rejectionOf(BackendUnavailableError, client.submit("f", "x"));
     assert.match(error.message, /begin with 48 54 54 50/);
     assert.ok(error.cause instanceof GearmanError && error.cause.cause instanceof ProtocolError);

@@ -201,7 +201,7 @@ describe("what clusters over Gearman used to get wrong", { timeout: 60_000 }, ()
     const outcomes = await pool.map(
       "signLater",
       waits.map((ms, id) => ({ id, ms })),
-      { onError: "collect", timeoutMs: 300, chunkSize: 1 },
+      { onError: "collect", timeoutMs: 1_000, chunkSize: 1 },
     );
 
     assert.deepEqual(

@@ -273,14 +273,17 @@ describe("a connection", { timeout: 60_000 }, () => {
     });
     const log = new Log(t, fake.address);
     await log.has("connected");
-    const since = performance.now();
-    for (let i = 0; i < 60; i++) {
+    const times: number[] = [];
+    for (let i = 0; i < 61; i++) {
       log.connection.send(PacketType.CAN_DO, "f");
       await new Promise((resolve) => setImmediate(resolve));
+      const since = performance.now();
       await log.echo(Buffer.from("x"));
+      times.push(performance.now() - since);
     }
     // With Nagle's algorithm most of them take 40 ms, until the acknowledgement that the other side puts off.
-    assert.ok(performance.now() - since < 1_200, `${performance.now() - since} ms for 60 round trips`);
+    const median = times.toSorted((a, b) => a - b)[30]!;
+    assert.ok(median < 30, `a round trip takes ${median} ms`);
   });
 
   it("does not keep the process alive when it is told so", async (t) => {

@@ -90,20 +90,20 @@ describe("zmq_cluster", () => {
     assert.match(error.message, /^Cannot receive result: none came within 0 ms$/);
     await rejectionOf(ReceiveTimeoutError, collect(end.receive({ timeoutMs: 30 })));
     worker(t, { requests, results, handler: (ms: number) => delay(ms, ms) });
-    await source.send([200, 200, 200]);
+    await source.send([700, 700, 700]);
     // Together they take longer than the timeout; each wait does not.
-    assert.deepEqual(await collect(end.receive({ count: 2, timeoutMs: 390 })), [200, 200]);
-    assert.deepEqual(await collect(end.receive({ count: 1 })), [200]);
+    assert.deepEqual(await collect(end.receive({ count: 2, timeoutMs: 1_390 })), [700, 700]);
+    assert.deepEqual(await collect(end.receive({ count: 1 })), [700]);
   });
 
   it("C2 a worker without requests ends with ReceiveTimeoutError", async (t) => {
     const { sink: end, url: results } = await sink(t);
     const { ventilator: source, url: requests } = await ventilator(t);
-    const { exit } = worker(t, { requests, results, timeoutMs: 300, handler: (ms: number) => delay(ms, ms) });
-    await source.send([350, 1]);
-    assert.deepEqual(await collect(end.receive({ count: 2 })), [350, 1]);
+    const { exit } = worker(t, { requests, results, timeoutMs: 1_000, handler: (ms: number) => delay(ms, ms) });
+    await source.send([1_100, 1]);
+    assert.deepEqual(await collect(end.receive({ count: 2 })), [1_100, 1]);
     const error = await rejectionOf(ReceiveTimeoutError, exit);
-    assert.match(error.message, /no request for 300 ms/);
+    assert.match(error.message, /no request for 1000 ms/);
     const program = await start(t, "worker", { requests, results, handler: "echo", timeoutMs: 50, id: "idle" });
     assert.equal(await program.ended, 3);
     assert.deepEqual(program.lines, ["up", 'ReceiveTimeoutError: Cannot go on as worker "idle": no request for 50 ms']);

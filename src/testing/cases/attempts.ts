@@ -107,7 +107,7 @@ export function attempts(subject: Subject): void {
       const seen = witness(directory);
       const gate = closedGate(directory);
       const pool = openPool(t, subject, { pool: { abortGraceMs: 10 } });
-      const options = { retries: 1, retryDelayMs: 1, timeoutMs: 300 };
+      const options = { retries: 1, retryDelayMs: 1, timeoutMs: 500 };
 
       // A backend that cannot kill has its first attempt still waiting at the gate when the second runs.
       assert.equal(await pool.run("sleepUntil", { file: seen.file, gate: gate.gate, succeedOn: 2 }, options), 2);

@@ -40,8 +40,8 @@ export function stopping(subject: Subject): void {
       const held = pool.run("hold", gate);
       await started(held);
 
-      const quick = pool.run("echo", "quick", { timeoutMs: 200 });
-      setTimeout(() => gate.open(), 400);
+      const quick = pool.run("echo", "quick", { timeoutMs: 600 });
+      setTimeout(() => gate.open(), 700);
 
       assert.equal(await quick, "quick");
     });
