@@ -1,22 +1,22 @@
 import type { Backend } from "../backends/backend.ts";
 import type { Profile } from "../core/task-table.ts";
-import { ConfigError, NoSuchTaskError, PoolClosedError, QueueFullError } from "../protocol/errors.ts";
+import type { Abortable } from "../protocol/abort-groups.ts";
+import { ConfigError, NoSuchTaskError, PoolClosedError } from "../protocol/errors.ts";
 import type { TaskId } from "../protocol/messages.ts";
 import { seriesNames, show } from "../protocol/options.ts";
+import { Admission } from "./admission.ts";
 import { type BroadcastResult, Broadcasts } from "./broadcast.ts";
 import { type DetachedTask, detachBackend, detachWorker } from "./detach.ts";
 import { Engine, idOf } from "./engine.ts";
 import { EVENT_NAMES, type PoolEvents } from "./events.ts";
 import { type Outcome, ResultIterator, ResultList } from "./map-results.ts";
-import { MapRun, type MapSettings } from "./map-run.ts";
+import { MapRun } from "./map-run.ts";
 import { type Inputs, isAsyncIterable, isIterable } from "./map-source.ts";
 import {
   type BroadcastOptions,
   type DetachOptions,
-  type GivenCommon,
-  type GivenMap,
-  type GivenPool,
   type GivenRun,
+  type GivenRunAll,
   type ImapOptions,
   type MapOptions,
   type PoolOptions,
@@ -34,10 +34,10 @@ import {
   type WaitOptions,
 } from "./pool-options.ts";
 import { readStream, StreamReader } from "./stream-reader.ts";
-import { Task, type TaskDetails } from "./task.ts";
+import { Task } from "./task.ts";
 import { TaskIds } from "./task-ids.ts";
 import type { AnyTasks, TaskArguments, TaskInput, TaskItem, TaskName, TaskOutput } from "./task-types.ts";
-import { cancelledError } from "./unit.ts";
+import { cancelledError, type Unit } from "./unit.ts";
 import { waitFor } from "./wait-for.ts";
 import type { WorkerInfo } from "./worker-view.ts";
 
@@ -56,8 +56,6 @@ export interface PoolSnapshot {
   readonly workers: number;
 }
 
-const DEFAULT_RETRY_DELAY_MS = 100;
-
 /**
  * Runs the functions of a task module on the workers of one or more backends.
  *
@@ -69,13 +67,10 @@ const DEFAULT_RETRY_DELAY_MS = 100;
  */
 export class Pool<M extends object = AnyTasks> {
   readonly #engine: Engine;
-  readonly #options: GivenPool;
   readonly #name: string;
+  readonly #admission: Admission;
   readonly #ids: TaskIds;
   readonly #broadcasts: Broadcasts;
-  /** Shared by all tasks that were given no options of their own. */
-  readonly #usual: Profile;
-  #state: "open" | "closing" | "closed" = "open";
   #isTerminated = false;
   #closing: Promise<void> | undefined;
 
@@ -87,16 +82,16 @@ export class Pool<M extends object = AnyTasks> {
     const list = Array.isArray(backends) ? (backends as readonly Backend[]) : [backends as Backend];
     if (list.length === 0) throw new ConfigError("Cannot make a pool: it needs a backend, as threads(module)");
     for (const backend of list) checkBackend(backend);
-    this.#options = readPool(options);
-    this.#name = this.#options.name ?? list[0]!.name;
-    this.#usual = this.#profile(NO_OPTIONS, 0);
+    const given = readPool(options);
+    this.#name = given.name ?? list[0]!.name;
     this.#engine = new Engine({
-      name: this.#options.name,
-      agingMs: this.#options.agingMs ?? 0,
-      poisonLimit: this.#options.poisonLimit ?? 3,
-      abortGraceMs: this.#options.abortGraceMs ?? 100,
-      graceMs: this.#options.graceMs ?? 5_000,
+      name: given.name,
+      agingMs: given.agingMs ?? 0,
+      poisonLimit: given.poisonLimit ?? 3,
+      abortGraceMs: given.abortGraceMs ?? 100,
+      graceMs: given.graceMs ?? 5_000,
     });
+    this.#admission = new Admission(this.#engine, this.#name, given);
     this.#ids = new TaskIds(this.#engine);
     this.#broadcasts = new Broadcasts(this.#engine);
     for (const backend of list) this.#engine.attach(backend);
@@ -120,39 +115,38 @@ export class Pool<M extends object = AnyTasks> {
 
   #run(name: string, input: unknown, options: RunOptions | undefined): Task {
     const engine = this.#engine;
-    if (
-      options === undefined &&
-      this.#state === "open" &&
-      this.#options.maxQueue === undefined &&
-      typeof name === "string"
-    ) {
-      const task = new Task(engine, this.#ids.next(), name, input, this.#usualDetails);
+    const admission = this.#admission;
+    if (options === undefined && admission.isWideOpen && typeof name === "string") {
+      const task = new Task(engine, this.#ids.next(), name, input, admission.usualDetails);
       const failure = engine.hasFailures ? engine.failureFor(0) : undefined;
-      if (failure === undefined) engine.add(task, 0, this.#usual);
+      if (failure === undefined) engine.add(task, 0, admission.usualProfile);
       else task.refuse(engine.unavailable(name, failure.cause));
       return task;
     }
     let task: Task | undefined;
     try {
       const given = readRun("run()", options);
-      const id = given.id ?? this.#ids.next();
-      task = new Task(engine, id, name, input, this.#details(given));
-      const profile =
-        options === undefined ? this.#usual : this.#profile(given, this.#engine.seriesNumber(given.series));
-      this.#check(name, profile.series);
-      if (given.id !== undefined) this.#ids.checkFree([given.id]);
-      if (given.signal?.aborted === true) {
-        task.refuse(given.signal.reason);
-        return task;
-      }
-      engine.add(task, given.priority ?? 0, profile);
-      if (given.id !== undefined) this.#ids.keep(task);
-      if (given.signal !== undefined) engine.signals.add(given.signal, task);
+      task = new Task(engine, given.id ?? this.#ids.next(), name, input, admission.details(given));
+      this.#admit(task, given, options === undefined ? admission.usualProfile : admission.profile(given));
     } catch (error) {
       task ??= new Task(engine, this.#ids.next(), String(name), undefined, undefined);
       task.refuse(error);
     }
     return task;
+  }
+
+  /** @throws why the unit cannot be accepted */
+  #admit(unit: Unit & Abortable, given: GivenRun, profile: Profile): void {
+    this.#admission.check(unit.name, profile.series);
+    if (given.id !== undefined) this.#ids.checkFree([given.id]);
+    given.signal?.throwIfAborted();
+    this.#add(unit, given.priority ?? 0, profile, given);
+  }
+
+  #add(unit: Unit & Abortable, priority: number, profile: Profile, { id, signal }: GivenRun | GivenRunAll): void {
+    this.#engine.add(unit, priority, profile);
+    if (id !== undefined) this.#ids.keep(unit);
+    if (signal !== undefined) this.#engine.signals.add(signal, unit);
   }
 
   /**
@@ -166,27 +160,22 @@ export class Pool<M extends object = AnyTasks> {
     inputs: Iterable<TaskInput<M, K>>,
     options?: RunAllOptions,
   ): Task<TaskOutput<M, K>>[] {
-    const engine = this.#engine;
     const given = readRunAll(options);
     if (!isIterable(inputs))
       throw new ConfigError(`Cannot run "${name}" for all: expected inputs, got ${show(inputs)}`);
     const list = [...inputs];
     const priorities = listOf(given.priority ?? 0, list.length, "priority");
     const ids = given.id === undefined ? undefined : listOf(given.id, list.length, "id");
-    const single: GivenRun = { ...given, priority: undefined, id: undefined, transfer: undefined };
-    const profile = options === undefined ? this.#usual : this.#profile(single, engine.seriesNumber(given.series));
-    this.#check(name, profile.series, list.length);
-    const details = this.#details(single);
+    const ofEach: GivenRun = { ...given, priority: undefined, id: undefined, transfer: undefined };
+    const profile = options === undefined ? this.#admission.usualProfile : this.#admission.profile(ofEach);
+    const details = this.#admission.details(ofEach);
+    this.#admission.check(name, profile.series, list.length);
     if (ids !== undefined) this.#ids.checkFree(ids);
+    const engine = this.#engine;
     const tasks = list.map((input, at) => new Task(engine, ids?.[at] ?? this.#ids.next(), name, input, details));
     for (const [at, task] of tasks.entries()) {
-      if (given.signal?.aborted === true) {
-        task.refuse(given.signal.reason);
-        continue;
-      }
-      engine.add(task, priorities[at]!, profile);
-      if (ids !== undefined) this.#ids.keep(task);
-      if (given.signal !== undefined) engine.signals.add(given.signal, task);
+      if (given.signal?.aborted === true) task.refuse(given.signal.reason);
+      else this.#add(task, priorities[at]!, profile, given);
     }
     return tasks as Task<TaskOutput<M, K>>[];
   }
@@ -208,11 +197,10 @@ export class Pool<M extends object = AnyTasks> {
   map(name: string, inputs: Inputs<unknown>, options?: MapOptions): Promise<unknown[]> {
     const given = readMap(options);
     checkInputs("map()", inputs);
-    if (given.signal?.aborted === true) return Promise.reject(given.signal.reason);
-    const refusal = this.#refusal(name, given);
+    const refusal = this.#admission.refusal(name, given);
     if (refusal !== undefined) return Promise.reject(refusal.error);
     const results = new ResultList(given.onError === "collect", Array.isArray(inputs) ? inputs.length : 0);
-    results.begin(new MapRun(this.#engine, name, inputs, this.#mapSettings(given, "at once"), results));
+    results.begin(new MapRun(this.#engine, name, inputs, this.#admission.mapSettings(given, "at once"), results));
     return results.promise;
   }
 
@@ -234,11 +222,10 @@ export class Pool<M extends object = AnyTasks> {
     const given = readImap(options);
     checkInputs("imap()", inputs);
     const results = new ResultIterator(given.ordered ?? true, given.onError === "collect");
-    const refusal =
-      given.signal?.aborted === true ? { error: given.signal.reason as unknown } : this.#refusal(name, given);
+    const refusal = this.#admission.refusal(name, given);
     if (refusal !== undefined) results.fail(refusal.error);
     else {
-      const settings = this.#mapSettings(given, given.ordered === false ? "at once" : "in order");
+      const settings = this.#admission.mapSettings(given, given.ordered === false ? "at once" : "in order");
       results.attach(new MapRun(this.#engine, name, inputs, settings, results));
     }
     return results;
@@ -253,22 +240,10 @@ export class Pool<M extends object = AnyTasks> {
     ...[input, options]: TaskArguments<M, K, StreamOptions>
   ): AsyncIterableIterator<TaskItem<M, K>> {
     const given = readRun("stream()", options);
-    const engine = this.#engine;
-    const reader = new StreamReader(engine, given.id ?? this.#ids.next(), name, input, {
-      signal: given.signal,
-      label: given.label,
-      transferList: given.transfer,
-      timeoutMs: given.timeoutMs ?? this.#options.timeoutMs ?? 0,
-      deadlineMs: given.deadlineMs ?? 0,
-    });
+    const id = given.id ?? this.#ids.next();
+    const reader = new StreamReader(this.#engine, id, name, input, this.#admission.details(given));
     try {
-      const profile = this.#profile(given, engine.seriesNumber(given.series));
-      this.#check(name, profile.series);
-      given.signal?.throwIfAborted();
-      if (given.id !== undefined) this.#ids.checkFree([given.id]);
-      engine.add(reader, given.priority ?? 0, profile);
-      if (given.id !== undefined) this.#ids.keep(reader);
-      if (given.signal !== undefined) engine.signals.add(given.signal, reader);
+      this.#admit(reader, given, this.#admission.profile(given));
     } catch (error) {
       reader.refuse(error);
     }
@@ -285,13 +260,13 @@ export class Pool<M extends object = AnyTasks> {
     options?: BroadcastOptions,
   ): Promise<BroadcastResult<TaskOutput<M, K>>[]> {
     const { ephemeral } = readBroadcast(options);
-    this.#check(name, 0, 0);
+    this.#admission.check(name, 0, 0);
     return (await this.#broadcasts.send(name, input, ephemeral ?? false)) as BroadcastResult<TaskOutput<M, K>>[];
   }
 
   /** Starts no more tasks until `resume`. Running ones go on, adding goes on. */
   pause(): void {
-    if (this.#state === "open") this.#engine.pause();
+    if (this.#admission.isOpen) this.#engine.pause();
   }
 
   /** Starts tasks again. */
@@ -306,7 +281,7 @@ export class Pool<M extends object = AnyTasks> {
    */
   idle(options?: WaitOptions): Promise<void> {
     const { signal } = readWait("idle()", options);
-    const isIdle = (): boolean => this.#engine.live === 0 || this.#state !== "open";
+    const isIdle = (): boolean => this.#engine.live === 0 || !this.#admission.isOpen;
     return handled(
       waitFor(this.#engine, isIdle, signal, false).then(() => {
         if (this.#isTerminated)
@@ -322,11 +297,9 @@ export class Pool<M extends object = AnyTasks> {
    */
   ready(options?: WaitOptions): Promise<void> {
     const { signal } = readWait("ready()", options);
-    const hasRoom = (): boolean => this.#state !== "open" || this.#room() > 0;
+    const hasRoom = (): boolean => !this.#admission.isOpen || this.#admission.room > 0;
     return handled(
-      waitFor(this.#engine, hasRoom, signal, false).then(() => {
-        if (this.#state !== "open") throw this.#closedError("wait for room in");
-      }),
+      waitFor(this.#engine, hasRoom, signal, false).then(() => this.#admission.checkOpen("wait for room in")),
     );
   }
 
@@ -346,10 +319,10 @@ export class Pool<M extends object = AnyTasks> {
         `Cannot resize pool "${this.#name}": expected a whole number, 0 or more, got ${show(size)}`,
       );
     }
-    if (this.#state !== "open") throw this.#closedError("resize");
+    this.#admission.checkOpen("resize");
     const index = this.#backendIndex(backendId);
     this.#engine.resize(index, size);
-    await this.#engine.until(() => this.#state !== "open" || this.#engine.hasSettledSize(index));
+    await this.#engine.until(() => !this.#admission.isOpen || this.#engine.hasSettledSize(index));
   }
 
   #backendIndex(backendId: string | undefined): number {
@@ -367,7 +340,7 @@ export class Pool<M extends object = AnyTasks> {
   /** Finishes what was accepted, then stops all workers and resolves when nothing is left. Safe to call twice. */
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      this.#state = "closing";
+      this.#admission.state = "closing";
       this.#engine.close();
       this.#closing = handled(this.#end());
     }
@@ -376,8 +349,8 @@ export class Pool<M extends object = AnyTasks> {
 
   /** Stops now: what is left rejects with `PoolClosedError`, workers are killed. Resolves when nothing is left. */
   terminate(): Promise<void> {
-    if (this.#state !== "closed") {
-      this.#state = "closing";
+    if (this.#admission.state !== "closed") {
+      this.#admission.state = "closing";
       this.#isTerminated = true;
       this.#engine.terminate();
       this.#closing ??= handled(this.#end());
@@ -387,7 +360,7 @@ export class Pool<M extends object = AnyTasks> {
 
   async #end(): Promise<void> {
     await this.#engine.until(() => this.#engine.live === 0 && this.#engine.workerCount === 0);
-    this.#state = "closed";
+    this.#admission.state = "closed";
     // Who waits for the pool is told before it is gone.
     this.#engine.flush();
     await this.#engine.release();
@@ -407,7 +380,7 @@ export class Pool<M extends object = AnyTasks> {
 
   async #attach(backend: Backend): Promise<string> {
     checkBackend(backend);
-    if (this.#state !== "open") throw this.#closedError("attach a backend to");
+    this.#admission.checkOpen("attach a backend to");
     return this.#engine.attach(backend);
   }
 
@@ -452,7 +425,7 @@ export class Pool<M extends object = AnyTasks> {
     const engine = this.#engine;
     return {
       name: this.#name,
-      state: this.#state === "open" && engine.isPaused ? "paused" : this.#state,
+      state: this.#admission.isOpen && engine.isPaused ? "paused" : this.#admission.state,
       queued: engine.queued,
       running: engine.running,
       ...engine.counts,
@@ -493,85 +466,7 @@ export class Pool<M extends object = AnyTasks> {
     this.#engine.events.off(event, listener);
     if (event === "taskStarted") this.#engine.reportsStarts = this.#engine.events.has("taskStarted");
   }
-
-  /** Why the task cannot be accepted. */
-  #check(name: unknown, series: number, count = 1): void {
-    if (typeof name !== "string") throw new ConfigError(`Cannot run a task: expected its name, got ${show(name)}`);
-    if (this.#state !== "open") throw this.#closedError(`run task "${name}" in`);
-    if (count > 0 && this.#room() < count) {
-      throw new QueueFullError(
-        `Cannot run task "${name}": the queue of pool "${this.#name}" has room for ${Math.max(0, this.#room())} of ${this.#options.maxQueue} tasks`,
-      );
-    }
-    const failure = this.#engine.hasFailures ? this.#engine.failureFor(series) : undefined;
-    if (failure !== undefined) throw this.#engine.unavailable(name, failure.cause);
-  }
-
-  #refusal(name: string, given: GivenCommon): { readonly error: unknown } | undefined {
-    try {
-      this.#check(name, this.#engine.seriesNumber(given.series), 0);
-      return undefined;
-    } catch (error) {
-      return { error };
-    }
-  }
-
-  #room(): number {
-    const { maxQueue } = this.#options;
-    if (maxQueue === undefined) return Number.POSITIVE_INFINITY;
-    // What free hands take at once does not wait.
-    const free = this.#engine.isPaused ? 0 : Math.max(0, this.#engine.hands - this.#engine.running);
-    return maxQueue + free - this.#engine.queued;
-  }
-
-  #closedError(what: string): PoolClosedError {
-    return new PoolClosedError(`Cannot ${what} pool "${this.#name}": it is ${this.#state}`);
-  }
-
-  get #usualDetails(): TaskDetails | undefined {
-    return this.#options.timeoutMs === undefined ? undefined : this.#details(NO_OPTIONS);
-  }
-
-  #details(given: GivenRun): TaskDetails | undefined {
-    const timeoutMs = given.timeoutMs ?? this.#options.timeoutMs ?? 0;
-    const deadlineMs = given.deadlineMs ?? 0;
-    const { transfer, signal, label } = given;
-    if (timeoutMs === 0 && deadlineMs === 0 && transfer === undefined && signal === undefined && label === undefined)
-      return undefined;
-    return { transferList: transfer, signal, label, timeoutMs, deadlineMs };
-  }
-
-  #profile(given: GivenCommon & Partial<Pick<GivenRun, "deadlineMs" | "transfer">>, series: number): Profile {
-    const options = this.#options;
-    // What has moved is not here to be sent again.
-    const atMostOnce = given.transfer !== undefined || (given.atMostOnce ?? options.atMostOnce ?? false);
-    return {
-      series,
-      retries: atMostOnce ? 0 : (given.retries ?? options.retries ?? -1),
-      retryDelayMs: given.retryDelayMs ?? options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS,
-      timeoutMs: given.timeoutMs ?? options.timeoutMs ?? 0,
-      deadlineMs: given.deadlineMs ?? 0,
-      atMostOnce,
-      isChunk: false,
-    };
-  }
-
-  #mapSettings(given: GivenMap, stopsAtFailure: "at once" | "in order"): MapSettings {
-    return {
-      priority: given.priority ?? 0,
-      profile: this.#profile(given, this.#engine.seriesNumber(given.series)),
-      label: given.label,
-      signal: given.signal,
-      chunkSize: given.chunkSize === undefined || given.chunkSize === "auto" ? 0 : given.chunkSize,
-      window: given.window ?? 0,
-      stopsAtFailure: given.onError === "collect" ? "never" : stopsAtFailure,
-      onSettled: given.onSettled,
-      onProgress: given.onProgress,
-    };
-  }
 }
-
-const NO_OPTIONS: GivenRun = readRun("run()", undefined);
 
 function checkBackend(backend: unknown): void {
   const isBackend =

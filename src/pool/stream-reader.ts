@@ -10,19 +10,12 @@ import {
   type WorkerEvent,
 } from "../protocol/messages.ts";
 import type { Engine } from "./engine.ts";
+import type { TaskDetails } from "./task.ts";
 import type { RunFacts, Unit } from "./unit.ts";
 import { usualExtras } from "./unit.ts";
 
 /** Values that may be on the way or unread. */
 const CREDIT_AT_FIRST = 32;
-
-export interface StreamDetails {
-  readonly signal: AbortSignal | undefined;
-  readonly label: string | undefined;
-  readonly transferList: readonly object[] | undefined;
-  readonly timeoutMs: number;
-  readonly deadlineMs: number;
-}
 
 interface Waiter {
   resolve(result: IteratorResult<unknown>): void;
@@ -35,7 +28,7 @@ export class StreamReader implements Unit, Abortable {
   readonly input: unknown;
   slot = -1;
   readonly #engine: Engine;
-  readonly #details: StreamDetails;
+  readonly #details: TaskDetails | undefined;
   readonly #values: unknown[] = [];
   #at = 0;
   readonly #waiters: Waiter[] = [];
@@ -47,7 +40,7 @@ export class StreamReader implements Unit, Abortable {
   #failure: { readonly error: unknown } | undefined;
   #onOver: (() => void) | undefined;
 
-  constructor(engine: Engine, id: TaskId, name: string, input: unknown, details: StreamDetails) {
+  constructor(engine: Engine, id: TaskId, name: string, input: unknown, details: TaskDetails | undefined) {
     this.#engine = engine;
     this.id = id;
     this.name = name;
@@ -56,20 +49,20 @@ export class StreamReader implements Unit, Abortable {
   }
 
   get transferList(): readonly object[] | undefined {
-    return this.#details.transferList;
+    return this.#details?.transferList;
   }
 
   get label(): string | undefined {
-    return this.#details.label;
+    return this.#details?.label;
   }
 
   extras(attempt: number, priority: number): TaskExtras {
-    const usual = usualExtras(attempt, priority, this.#details.timeoutMs > 0);
+    const usual = usualExtras(attempt, priority, (this.#details?.timeoutMs ?? 0) > 0);
     return { ...(usual === 0 ? {} : usual), credit: CREDIT_AT_FIRST };
   }
 
   timeMs(reason: "timeout" | "deadline"): number {
-    return reason === "timeout" ? this.#details.timeoutMs : this.#details.deadlineMs;
+    return (reason === "timeout" ? this.#details?.timeoutMs : this.#details?.deadlineMs) ?? 0;
   }
 
   event(event: WorkerEvent): void {
@@ -172,7 +165,7 @@ export class StreamReader implements Unit, Abortable {
     this.#isOver = true;
     this.slot = -1;
     this.#failure = failure;
-    const { signal } = this.#details;
+    const signal = this.#details?.signal;
     if (signal !== undefined) this.#engine.signals.remove(signal, this);
     for (const waiter of this.#waiters.splice(0)) {
       if (this.#failure === undefined) waiter.resolve({ value: undefined, done: true });
