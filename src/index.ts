@@ -29,7 +29,7 @@ export type { BroadcastResult } from "./pool/broadcast.ts";
 export type { DetachedTask } from "./pool/detach.ts";
 export type { PoolEvents } from "./pool/events.ts";
 export type { Outcome } from "./pool/map-results.ts";
-export type { MapProgress, Settled } from "./pool/map-run.ts";
+export type { MapProgress, Settled } from "./pool/map-settings.ts";
 export type { Inputs } from "./pool/map-source.ts";
 export { Pool, type PoolSnapshot, type PoolState } from "./pool/pool.ts";
 export type {

@@ -3,7 +3,7 @@ import type { Profile } from "../core/task-table.ts";
 import { ConfigError, PoolClosedError, QueueFullError } from "../protocol/errors.ts";
 import { show } from "../protocol/options.ts";
 import type { Engine } from "./engine.ts";
-import type { MapSettings } from "./map-run.ts";
+import type { MapSettings } from "./map-settings.ts";
 import { type GivenCommon, type GivenMap, type GivenPool, type GivenRun, readRun } from "./pool-options.ts";
 import type { TaskDetails } from "./task.ts";
 

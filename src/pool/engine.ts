@@ -1,6 +1,7 @@
 // The shell around the core: gives it events with the time, carries out its commands, wakes it when it asks to be woken. It knows
 // values, backends and clocks, and decides nothing.
 import type { Backend } from "../backends/backend.ts";
+import type { History } from "../core/chunk-rest.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import type { Profile } from "../core/task-table.ts";
 import { AbortGroups } from "../protocol/abort-groups.ts";
@@ -113,7 +114,7 @@ export class Engine {
   onAdded: ((unit: Unit) => void) | undefined;
 
   /** What an item of a chunk has behind it. */
-  inherit(unit: Unit, attempts: number, charged: number, losses: number, isAlone: boolean): void {
+  inherit(unit: Unit, { attempts, charged, losses, isAlone }: History): void {
     this.#scheduler.inherit(unit.slot, attempts, charged, losses, isAlone);
   }
 

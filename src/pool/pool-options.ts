@@ -15,7 +15,7 @@ import {
   text,
   wholeNumber,
 } from "../protocol/options.ts";
-import type { MapProgress, Settled } from "./map-run.ts";
+import type { MapProgress, Settled } from "./map-settings.ts";
 
 export interface PoolOptions {
   /** Names the pool and its workers; default the backend's name. */

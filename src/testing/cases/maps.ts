@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import { TaskTimeoutError } from "../../index.ts";
 import {
   closedGate,
   collect,
@@ -103,6 +104,20 @@ export function maps(subject: Subject): void {
 
       assert.ok(seen.lines().length < 2_500, `${seen.lines().length} of 5000 ran`);
       assert.equal(await pool.run("echo", "next"), "next");
+    });
+
+    it("runs nothing more of a chunk when one of its items takes too long", async (t) => {
+      const directory = scratch(t);
+      const seen = witness(directory);
+      const gate = closedGate(directory);
+      const pool = openPool(t, subject, { size: 1, pool: { abortGraceMs: 10 } });
+      const items = [2, 1, 1].map((succeedOn) => ({ file: seen.file, gate: gate.gate, succeedOn }));
+
+      await rejectionOf(TaskTimeoutError, pool.map("sleepUntil", items, { chunkSize: 3, timeoutMs: 300 }));
+      gate.open();
+      await pool.idle();
+
+      assert.deepEqual(seen.lines(), ["1"]);
     });
 
     it("one failing item of a chunk fails alone", async (t) => {
