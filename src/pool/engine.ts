@@ -321,15 +321,9 @@ export class Engine {
 
   /** Releases what is left, once no worker is. */
   async release(): Promise<void> {
-    this.#pulse.stop();
     this.#ledger.units = [];
     // What a backend waits for need not keep the process alive; who awaits this has to see its end.
-    const keepAlive = setInterval(() => {}, 2 ** 31 - 1);
-    try {
-      await Promise.all(this.#ledger.attached.map(({ backend }) => backend.close()));
-    } finally {
-      clearInterval(keepAlive);
-    }
+    await this.#pulse.stop(Promise.all(this.#ledger.attached.map(({ backend }) => backend.close())));
   }
 
   /** Called when a worker is ready, before its first task. */

@@ -82,14 +82,20 @@ export class Pulse {
     });
   }
 
-  /** Nothing more is to come. */
-  stop(): void {
+  /** Nothing more is due. The process stays alive until `ending` has settled, and not on its account afterwards. */
+  async stop(ending: Promise<unknown>): Promise<void> {
     clearTimeout(this.#timer);
     clearImmediate(this.#due);
-    clearInterval(this.#keepAlive);
     this.#timer = undefined;
-    this.#keepAlive = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#operations++;
+    this.#keep();
+    try {
+      await ending;
+    } finally {
+      this.#operations--;
+      clearInterval(this.#keepAlive);
+    }
   }
 
   #arm(): void {

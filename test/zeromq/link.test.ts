@@ -1,7 +1,12 @@
 // Sockets under channels, where the package `zeromq` is not as it should be.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import * as zeromq from "zeromq";
 import { readPlaces } from "../../src/backends/zeromq/endpoint.ts";
 import { Link, type LinkEars } from "../../src/backends/zeromq/link.ts";
@@ -25,9 +30,11 @@ class Ears extends EventEmitter implements LinkEars {
   garbage: LinkEars["garbage"] = (error) => assert.fail(error);
 }
 
+const FILE = join(tmpdir(), `manyhands-link-${process.pid}`);
+const options = { maxMessageBytes: 1_000, heartbeatMs: 1_000, leaseMs: 5_000 };
+
 describe("a link", () => {
   it("goes without an observer where there can be none", { timeout: 10_000 }, async () => {
-    const options = { maxMessageBytes: 1_000, heartbeatMs: 1_000, leaseMs: 5_000 };
     const [hubEars, clientEars] = [new Ears(), new Ears()];
     const hub = new Link(unobserved, options, hubEars);
     const client = new Link(unobserved, options, clientEars);
@@ -39,10 +46,40 @@ describe("a link", () => {
       const said = once(hubEars, "message");
       client.send(route, Buffer.from("hello"), () => assert.fail("nobody is there"));
       assert.equal((await said)[1], "hello");
-      await hub.unbind();
+      await hub.close();
     } finally {
-      client.close();
-      hub.close();
+      await client.close();
+      await hub.close();
     }
+  });
+
+  it("is closed while its peers go, 400 times, and the process lives on", { timeout: 100_000 }, () => {
+    const program = fileURLToPath(new URL("fixtures/closes-while-peers-go.ts", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: "utf8", timeout: 90_000 });
+    assert.deepEqual([status, stdout, stderr], [0, "closed\n", ""]);
+  });
+
+  for (const place of ["tcp://127.0.0.1:*", "inproc://again", `ipc://${FILE}`]) {
+    it(`that was closed leaves its place to the next: ${place.split("/")[0]}`, { timeout: 20_000 }, async () => {
+      let url = place;
+      for (let round = 0; round < 50; round++) {
+        const hub = new Link(zeromq, options, new Ears());
+        const client = new Link(zeromq, options, new Ears());
+        [url = ""] = await hub.open(readPlaces("a test", { url, bind: true }));
+        await client.open(readPlaces("a test", url));
+        await Promise.all([hub.close(), client.close()]);
+      }
+    });
+  }
+
+  it("leaves no file behind, and takes none from who has bound there since", { timeout: 10_000 }, async () => {
+    const place = readPlaces("a test", { url: `ipc://${FILE}`, bind: true });
+    const [first, second] = [new Link(zeromq, options, new Ears()), new Link(zeromq, options, new Ears())];
+    await first.open(place);
+    await second.open(place);
+    await first.close();
+    assert.ok(existsSync(FILE));
+    await second.close();
+    assert.ok(!existsSync(FILE));
   });
 });

@@ -103,7 +103,7 @@ export class Client {
       return isComplete || !wasOpen;
     });
     const all = await Promise.all(endings);
-    await this.#link.unbind();
+    await this.#link.close();
     this.destroy();
     return all.every(Boolean);
   }
@@ -113,7 +113,7 @@ export class Client {
     this.#isClosing = true;
     this.#isClosed = true;
     this.#alarm.stop();
-    this.#link.close();
+    void this.#link.close();
     for (const peer of this.#peers.values()) peer.closed?.(false);
   }
 

@@ -92,7 +92,7 @@ export class Hub {
       this.#sessions.close(graceMs, performance.now());
       this.#carryOut();
     });
-    await this.#link.unbind();
+    await this.#link.close();
     this.destroy();
     return isComplete;
   }
@@ -100,7 +100,7 @@ export class Hub {
   /** Closes the sockets now. */
   destroy(): void {
     this.#alarm.stop();
-    this.#link.close();
+    void this.#link.close();
     this.#closed(false);
   }
 

@@ -8,6 +8,7 @@ import { ConfigError, ProtocolError } from "../../protocol/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { receive } from "./receive.ts";
+import { SocketFile } from "./socket-file.ts";
 import { Gatekeeper } from "./zap.ts";
 
 /** One connection to somebody. */
@@ -59,7 +60,7 @@ export class Link {
       }
       return this.#ports.map(({ url }) => url);
     } catch (error) {
-      this.close();
+      await this.close();
       throw error;
     }
   }
@@ -79,13 +80,9 @@ export class Link {
     this.#ports[Number(route.key)]?.renew();
   }
 
-  /** Frees what was bound, and resolves when others can bind there. */
-  async unbind(): Promise<void> {
-    await Promise.all(this.#ports.map((port) => port.unbind()));
-  }
-
-  close(): void {
-    for (const port of this.#ports) port.close();
+  /** Closes the sockets now, and resolves when others can bind where they were bound. */
+  async close(): Promise<void> {
+    await Promise.all(this.#ports.map((port) => port.close()));
   }
 }
 
@@ -98,10 +95,10 @@ class Port {
   readonly #made: Route;
   #socket: Router | Dealer | undefined;
   #gatekeeper: Gatekeeper | undefined;
+  #file: SocketFile | undefined;
   #isClosed = false;
-  #isUnbinding = false;
-  /** Resolves when nothing listens any more. */
-  #isDeaf: Promise<void> = Promise.resolve();
+  /** Resolves when a bound socket that was closed is gone. */
+  #isGone: Promise<void> = Promise.resolve();
   url = "";
 
   constructor(engine: Engine, options: LinkOptions, ears: LinkEars, name: string, place: Endpoint | Socket) {
@@ -140,23 +137,16 @@ class Port {
     this.#connect(this.#endpoint);
   }
 
-  async unbind(): Promise<void> {
-    const socket = this.#socket;
-    if (this.#endpoint?.bind !== true || socket === undefined || socket.closed) return;
-    this.#isUnbinding = true;
-    try {
-      await socket.unbind(this.url);
-      // A socket that is closed frees its port some time later; one that is unbound says so.
-      await this.#isDeaf;
-    } catch {
-      // It was closed meanwhile.
-    }
-  }
-
-  close(): void {
+  /**
+   * A socket is closed on another thread, and frees its port there. It is not unbound before: zeromq.js unbinds on a thread of its pool,
+   * and asks the socket for events on this one meanwhile, which aborts the process ("Assertion failed: _state == term_ack_sent").
+   */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    this.#file?.remove();
     this.#socket?.close();
     this.#gatekeeper?.close();
+    if (this.#endpoint?.bind === true) await this.#isGone;
   }
 
   async #bind(endpoint: Endpoint): Promise<void> {
@@ -188,6 +178,7 @@ class Port {
       throw new ConfigError(`Cannot bind "${endpoint.url}": ${(cause as Error).message}`, { cause });
     }
     this.url = socket.lastEndpoint ?? endpoint.url;
+    this.#file = new SocketFile(this.url);
     void this.#read(socket);
   }
 
@@ -260,9 +251,7 @@ class Port {
       try {
         parts = await receive(socket);
       } catch (cause) {
-        // While a socket is unbound it cannot be read; nobody waits for anything then.
-        if (!this.#isUnbinding)
-          this.#ears.garbage(new ProtocolError(`Cannot read from "${this.url}" any more`, { cause }));
+        this.#ears.garbage(new ProtocolError(`Cannot read from "${this.url}" any more`, { cause }));
         return;
       }
       if (parts === undefined) return;
@@ -275,9 +264,9 @@ class Port {
     }
   }
 
-  /** What happens to the connections of a socket, until it is closed. */
+  /** What happens to the connections of a socket, until it is gone. */
   #watch(socket: Router | Dealer, { url, bind }: Endpoint): void {
-    if (url.startsWith("inproc:")) return;
+    if (!bind && url.startsWith("inproc:")) return;
     let events: Observer;
     try {
       events = socket.events;
@@ -289,9 +278,10 @@ class Port {
       return;
     }
     const run = async (): Promise<void> => {
-      while (!events.closed && !socket.closed) {
+      for (;;) {
         const event = await events.receive();
-        if (socket.closed || event.type === "end" || (bind && event.type === "close")) return;
+        if (event.type === "end") return;
+        if (socket.closed) continue;
         if (event.type === "handshake" && !bind) this.#ears.up(this.#made);
         else if (event.type === "disconnect" && !bind) this.#ears.down(this.#made);
         // Of the other kind are connections that broke meanwhile: they are made again.
@@ -302,7 +292,7 @@ class Port {
       }
     };
     // An observer that ends before its socket costs only warnings, and a faster notice of what its heartbeats notice too.
-    this.#isDeaf = run().catch(() => {});
+    this.#isGone = run().catch(() => {});
   }
 }
 
