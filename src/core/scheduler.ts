@@ -3,24 +3,16 @@
 import { abort, recallOrphan, tellToStop } from "./abort.ts";
 import { BackendRecord, type BackendSpec, type WorkerCount } from "./backend-record.ts";
 import type { Command } from "./command.ts";
-import {
-  ABORT_ALARM,
-  BUSY_ALARM,
-  type CoreOptions,
-  CoreState,
-  IDLE_ALARM,
-  KILL_ALARM,
-  RECALL_ALARM,
-  START_ALARM,
-} from "./core-state.ts";
-import { dispatch, orderBack, RECALL_AFTER_MS, recall, SECOND_LOOK_MS, startDue } from "./dispatch.ts";
+import { ABORT_ALARM, BUSY_ALARM, type CoreOptions, CoreState, START_ALARM } from "./core-state.ts";
+import { Coverage } from "./coverage.ts";
+import { dispatch, orderBack, recall, startDue } from "./dispatch.ts";
+import { Due } from "./due.ts";
 import { Fleet } from "./fleet.ts";
 import {
   AHEAD,
   ALONE,
   BOUND,
   DEFERRED,
-  DELAYED,
   FREE,
   ONCE,
   PINNED,
@@ -56,13 +48,15 @@ export class Scheduler {
   readonly #core: CoreState;
   readonly #fleet: Fleet;
   readonly #tasks: Tasks;
-  /** The pool is closing, and has waited for hosts that may come for as long as it does. */
-  #isPastWaiting = false;
+  readonly #coverage: Coverage;
+  readonly #due: Due;
 
   constructor(options: CoreOptions) {
     this.#core = new CoreState(options);
     this.#fleet = new Fleet(this.#core);
     this.#tasks = new Tasks(this.#core);
+    this.#coverage = new Coverage(this.#core, this.#tasks);
+    this.#due = new Due(this.#core, this.#fleet, this.#tasks);
   }
 
   // ── What there is ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,23 +167,9 @@ export class Scheduler {
     return backend.index;
   }
 
-  /** Whether some backend has, or may come to have, a worker for the series. */
-  canServe(series: number): boolean {
-    for (const backend of this.#core.backends) {
-      const mayCome = !backend.spec.roomVaries || backend.size.max > 0 || backend.live > 0 || !this.#isPastWaiting;
-      if (mayCome && backend.canServe && backend.serves.has(series)) return true;
-    }
-    for (const worker of this.#core.workers) {
-      if (worker !== undefined && (worker.phase === "up" || worker.phase === "starting") && worker.serves.has(series))
-        return true;
-    }
-    return false;
-  }
-
   /** Why nobody serves the series any more: the failure of a backend that did; undefined where there is no such failure. */
   failureFor(series: number): { readonly cause: unknown } | undefined {
-    if (this.canServe(series)) return undefined;
-    return this.#core.backends.find((backend) => backend.failure !== undefined && backend.serves.has(series))?.failure;
+    return this.#coverage.failureFor(series);
   }
 
   workerUp(now: number, key: number, capacity: number, series: Iterable<number>, takesAhead = true): void {
@@ -238,7 +218,7 @@ export class Scheduler {
     if (end.isForGood === true) this.#fleet.gone(worker.backend, end.cause);
     else if (phase === "starting") this.#fleet.startFailed(worker.backend, end.cause, now);
     else if (idleDeath) this.#fleet.diedIdle(worker.backend, end.cause, now);
-    if (!worker.backend.canServe) this.#settleUnserved();
+    if (!worker.backend.canServe) this.#coverage.settleUnserved();
   }
 
   /** The worker says that it cannot take tasks for a while. */
@@ -269,7 +249,7 @@ export class Scheduler {
   /** The backend can have no worker, and why, until it grows again. */
   unavailable(index: number, cause: unknown): void {
     this.#fleet.giveUp(this.#core.backends[index]!, cause);
-    this.#settleUnserved();
+    this.#coverage.settleUnserved();
   }
 
   /** Stops one worker for good: its backend is one smaller from now on. */
@@ -564,11 +544,11 @@ export class Scheduler {
 
   /** Does what is due by `now` and sends what can be sent. Call it after events, and at `nextWakeup`. */
   advance(now: number): void {
-    this.#ring(now);
+    this.#due.ring(now);
     if (this.#core.isClosing) this.#wind(now);
     else {
       // What comes back later, after a retry's delay, may find nobody left to run it.
-      if (this.#core.queues.size > 0 && this.#core.backends.some(isGivenUp)) this.#settleUnserved();
+      if (this.#core.queues.size > 0 && this.#core.backends.some(isGivenUp)) this.#coverage.settleUnserved();
       this.#fleet.plan(now);
     }
     dispatch(this.#core, now);
@@ -578,92 +558,16 @@ export class Scheduler {
 
   #wind(now: number): void {
     if (now >= this.#core.guestsUntil) {
-      this.#isPastWaiting = true;
+      this.#coverage.isPastWaiting = true;
       this.#core.guestsUntil = Number.POSITIVE_INFINITY;
     }
-    this.#settleUnserved();
+    this.#coverage.settleUnserved();
     if (this.#tasks.live > 0) {
       this.#fleet.plan(now);
       return;
     }
     for (const backend of this.#core.backends) backend.isRemoved = true;
     for (const worker of this.#core.workers) if (worker !== undefined) this.#fleet.stop(worker, now);
-  }
-
-  #ring(now: number): void {
-    const { taskAlarms, deadlines, startAlarms, table } = this.#core;
-    while (startAlarms.peekKey() <= now) startAlarms.pop();
-    while (deadlines.peekKey() <= now) this.#expire(deadlines.pop(), "deadline", now);
-    while (taskAlarms.peekKey() <= now) {
-      const slot = taskAlarms.pop();
-      if (table.state[slot] === DELAYED) this.#tasks.enqueue(slot);
-      else this.#expire(slot, "timeout", now);
-    }
-    for (let due = this.#core.takeAlarm(now); due !== undefined; due = this.#core.takeAlarm(now)) {
-      this.#ringWorker(due.worker, due.kind, now);
-    }
-  }
-
-  #ringWorker(worker: WorkerRecord, kind: number, now: number): void {
-    switch (kind) {
-      case RECALL_ALARM:
-        this.#takeFromSilent(worker, now);
-        return;
-      case IDLE_ALARM:
-        this.#fleet.retireIfIdle(worker, now);
-        return;
-      case BUSY_ALARM:
-        return;
-      case ABORT_ALARM:
-        worker.isDoomed = true;
-        this.#core.kill(worker, now);
-        return;
-      case KILL_ALARM:
-        this.#core.commands.push({ type: "abandon", worker: worker.key });
-        return;
-      default:
-        // START_ALARM and STOP_ALARM: it took too long.
-        this.#core.kill(worker, now);
-    }
-  }
-
-  /** Tasks wait at a worker that says nothing: it has a long one, and others may do them. */
-  #takeFromSilent(worker: WorkerRecord, now: number): void {
-    if (worker.ahead === 0) return;
-    const silentSince = worker.lastAnswerAt + RECALL_AFTER_MS;
-    if (now < silentSince) this.#core.setAlarm(worker, RECALL_ALARM, silentSince);
-    else if (!worker.isLate) {
-      // Perhaps this process was late itself, and the answer has come and is not read.
-      worker.isLate = true;
-      this.#core.setAlarm(worker, RECALL_ALARM, now + SECOND_LOOK_MS);
-    } else {
-      worker.isStuck = true;
-      recall(this.#core, worker, worker.ahead);
-    }
-  }
-
-  /** The time of a task is up: of one attempt, or of the whole. */
-  #expire(slot: number, reason: "timeout" | "deadline", now: number): void {
-    const { table, queues } = this.#core;
-    const state = table.state[slot]!;
-    const worker = this.#core.workers[table.worker[slot]!];
-    const key = state === RUNNING || state === STALLED ? (worker?.key ?? -1) : -1;
-    if (state === RUNNING || state === STALLED) {
-      worker!.failed++;
-      abort(this.#core, slot, now);
-      const retryInMs = reason === "deadline" ? -1 : this.#tasks.charge(slot, now);
-      if (retryInMs >= 0) {
-        this.#core.commands.push({ type: "retrying", slot, delayMs: retryInMs, reason, cause: undefined });
-        return;
-      }
-      this.#tasks.settle(slot, reason, key, undefined);
-      return;
-    }
-    if (state === AHEAD) {
-      recallOrphan(this.#core, slot);
-    } else if (state === QUEUED) queues.remove(slot);
-    else if (state === PINNED) worker!.pinned.splice(worker!.pinned.indexOf(slot), 1);
-    this.#tasks.settle(slot, reason, key, undefined);
   }
 
   /** Takes an answered task from its worker; -1 for a late answer. */
@@ -693,20 +597,6 @@ export class Scheduler {
     if (worker.phase === "stopping") this.#fleet.drainIfDone(worker, now);
     else if (maxTasks > 0 && worker.done + worker.failed >= maxTasks) this.#fleet.stop(worker, now);
     else this.#fleet.idled(worker, now);
-  }
-
-  /** Settles what waits for a series that nobody serves or will serve. */
-  #settleUnserved(): void {
-    const { queues } = this.#core;
-    for (const series of queues.waiting()) {
-      if (this.canServe(series)) continue;
-      const failure = this.failureFor(series);
-      if (failure === undefined && !this.#core.isClosing) continue;
-      for (let slot = queues.peek(series); slot >= 0; slot = queues.peek(series)) {
-        queues.remove(slot);
-        this.#tasks.settle(slot, failure === undefined ? "closed" : "unavailable", -1, failure?.cause);
-      }
-    }
   }
 }
 
