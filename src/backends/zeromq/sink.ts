@@ -55,7 +55,7 @@ export class Sink {
   #opening: Promise<readonly string[]> | undefined;
   #reader: Reader | undefined;
   #isKilled = false;
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
   #isTellPlanned = false;
 
   /** @throws ConfigError for a wrong option, or an endpoint that would be open to the network without CURVE */
@@ -74,7 +74,7 @@ export class Sink {
    * @throws BackendUnavailableError where the package `zeromq` is missing; ConfigError where it cannot bind
    */
   open(): Promise<readonly string[]> {
-    if (this.#isClosed) return Promise.reject(closed("open"));
+    if (this.#closing !== undefined) return Promise.reject(closed("open"));
     this.#opening ??= this.#open();
     return this.#opening;
   }
@@ -142,9 +142,12 @@ export class Sink {
   }
 
   /** Says goodbye to the workers and closes. What was not read stays with them, and goes to the next sink. Safe to call twice. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#opening?.catch(() => {});
     this.#tell();
     this.#reader?.wake?.();
@@ -227,7 +230,7 @@ export class Sink {
     signal: AbortSignal | undefined,
   ): Promise<Reading<string> | undefined> {
     await this.open();
-    if (this.#isClosed) throw closed("receive with");
+    if (this.#closing !== undefined) throw closed("receive with");
     const ready = this.#inbox.next();
     if (ready !== undefined) return ready;
     this.#tell();
@@ -245,7 +248,7 @@ export class Sink {
           : setTimeout(() => settle(() => reject(tooLate(timeoutMs))), timeoutMs);
       signal?.addEventListener("abort", abort, { once: true });
       reader.wake = () => {
-        if (this.#isClosed) settle(() => reject(closed("receive with")));
+        if (this.#closing !== undefined) settle(() => reject(closed("receive with")));
         else if (this.#takeKill()) settle(() => resolve(undefined));
         else {
           const reading = this.#inbox.next();
