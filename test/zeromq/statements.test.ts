@@ -657,4 +657,20 @@ describe("the faults of zmq_cluster", () => {
     await one.close();
     await rejectionOf(PoolClosedError, one.run());
   });
+
+  it("F6 roles are closed when any call to close them resolves", async () => {
+    const place = { url: await freeUrl(), bind: true };
+    for (const make of [() => new Ventilator({ requests: place }), () => new Sink({ results: place })]) {
+      for (let round = 0; round < 10; round++) {
+        const role = make();
+        await role.open();
+        const first = role.close();
+        await role.close();
+        // Who binds there finds it free.
+        const next = make();
+        await next.open();
+        await Promise.all([first, next.close()]);
+      }
+    }
+  });
 });

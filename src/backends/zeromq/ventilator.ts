@@ -47,6 +47,7 @@ export class Ventilator {
   readonly #warn: (error: ProtocolError) => void;
   #hub: Hub | undefined;
   #opening: Promise<readonly string[]> | undefined;
+  #ending: Promise<void> | undefined;
   #state: VentilatorSnapshot["state"] = "new";
   /** Sends follow each other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -154,7 +155,12 @@ export class Ventilator {
     return urls;
   }
 
-  async #end(graceMs: number): Promise<void> {
+  #end(graceMs: number): Promise<void> {
+    this.#ending ??= this.#close(graceMs);
+    return this.#ending;
+  }
+
+  async #close(graceMs: number): Promise<void> {
     const hub = this.#hub;
     this.#hub = undefined;
     await hub?.close(graceMs);
