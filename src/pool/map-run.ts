@@ -75,12 +75,7 @@ export class MapRun implements MapOwner, MapSender, Abortable {
   /** The caller took `count` outcomes. */
   took(count: number): void {
     this.#reader.took(count);
-    if (this.#reader.isThirsty) this.fill();
-  }
-
-  /** Reads and sends as much as the window has room for. */
-  fill(): void {
-    if (!this.#isOver) this.#reader.fill();
+    if (this.#reader.isThirsty && !this.#isOver) this.#reader.fill();
   }
 
   /** Ends the map before its end: what waits is cancelled, what runs is let go, the source is closed. */
