@@ -12,21 +12,25 @@ export function faults(subject: Subject): void {
   const { traits } = subject;
 
   /** 600 tasks one by one, then 600 items in chunks: every one settles once, with its own value. */
-  async function assertUnharmed(t: { after(fn: () => Promise<void>): void }, odds: Faults): Promise<void> {
+  async function assertUnharmed(
+    t: { after(fn: () => Promise<void>): void },
+    count: number,
+    odds: Faults,
+  ): Promise<void> {
     const backend = subject.open(tasksModule, traits.startsWorkers ? { size: 2 } : {});
     const pool = new Pool<Tasks>(faulty(backend, odds), { retries: 100, retryDelayMs: 1, poisonLimit: 100 });
     t.after(() => pool.terminate());
     const times = settlements(pool);
 
-    const results = await Promise.all(range(600).map((n) => pool.run("echo", { n })));
+    const results = await Promise.all(range(count).map((n) => pool.run("echo", { n })));
     await pool.idle();
 
     assert.deepEqual(
       results,
-      range(600).map((n) => ({ n })),
+      range(count).map((n) => ({ n })),
     );
-    assertAllSettledOnce(pool, times, 600);
-    assert.deepEqual(await collect(pool.imap("echo", range(600), { chunkSize: 20 })), range(600));
+    assertAllSettledOnce(pool, times, count);
+    assert.deepEqual(await collect(pool.imap("echo", range(count), { chunkSize: 20 })), range(count));
     await pool.close();
   }
 
@@ -34,12 +38,13 @@ export function faults(subject: Subject): void {
     const seeded = seed();
 
     it(`late, repeated and invented replies change nothing (seed ${seeded})`, async (t) => {
-      await assertUnharmed(t, { seed: seeded, delay: 0.3, repeat: 0.3, invent: 0.3 });
+      await assertUnharmed(t, 600, { seed: seeded, delay: 0.3, repeat: 0.3, invent: 0.3 });
     });
 
     if (traits.canKill) {
       it(`workers killed at random, and their replies after their death, change nothing (seed ${seeded})`, async (t) => {
-        await assertUnharmed(t, { seed: seeded, kill: 0.1, delay: 0.1, repeat: 0.1, invent: 0.1, haunt: 1 });
+        // Each that is killed with many tasks sends them on alone, one message each, and any of those may kill the next.
+        await assertUnharmed(t, 150, { seed: seeded, kill: 0.1, delay: 0.1, repeat: 0.1, invent: 0.1, haunt: 1 });
       });
     }
   });

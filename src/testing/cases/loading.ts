@@ -241,7 +241,7 @@ export function loading(subject: Subject): void {
           module: hooks,
           size: 1,
           data: { file: seen.file, teardownMs: 60_000 },
-          pool: { graceMs: 50 },
+          pool: { graceMs: 400 },
         });
         await allUp(pool);
 
