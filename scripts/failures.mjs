@@ -4,13 +4,16 @@ import { inspect } from "node:util";
 import { root } from "./run.mjs";
 
 export default async function* failures(events) {
+  // The test that is told of, below the suites around it.
+  const path = [];
   for await (const { type, data } of events) {
+    if (type === "test:start") path.splice(data.nesting, path.length, data.name);
     if (type !== "test:fail") continue;
     const { error } = data.details;
     // A suite fails with its tests, which have been told of.
     if (error.failureType === "subtestsFailed") continue;
     const where = data.file === undefined ? "" : `${relative(root, data.file)}:${data.line}: `;
-    yield `${where}${data.name}\n${indented(inspect(error.cause ?? error))}\n\n`;
+    yield `${where}${[...path.slice(0, data.nesting), data.name].join(" › ")}\n${indented(inspect(error.cause ?? error))}\n\n`;
   }
 }
 
