@@ -1,13 +1,33 @@
 // Law 9, as far as one process sees it: close, terminate, idle, pause; and a queue with a limit.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
-import { PoolClosedError, QueueFullError } from "../../index.ts";
-import { closedGate, it, openPool, range, rejection, rejectionOf, scratch, started, until, witness } from "../stage.ts";
+import { describe, type TestContext } from "node:test";
+import { type Pool, PoolClosedError, QueueFullError } from "../../index.ts";
+import {
+  allUp,
+  closedGate,
+  it,
+  openPool,
+  range,
+  rejection,
+  rejectionOf,
+  scratch,
+  started,
+  type Tasks,
+  until,
+  witness,
+} from "../stage.ts";
 import type { Subject } from "../subject.ts";
 
 export function ending(subject: Subject): void {
   const { traits } = subject;
+
+  /** A closing pool waits no longer than `graceMs` for the first worker of somebody else's. */
+  async function openServed(t: TestContext): Promise<Pool<Tasks>> {
+    const pool = openPool(t, subject);
+    if (!traits.startsWorkers) await allUp(pool);
+    return pool;
+  }
 
   describe("close finishes, terminate ends", () => {
     it("close waits for every running task, not for the first", async (t) => {
@@ -85,7 +105,7 @@ export function ending(subject: Subject): void {
     });
 
     it("close runs what a paused pool holds", async (t) => {
-      const pool = openPool(t, subject);
+      const pool = await openServed(t);
       pool.pause();
       const tasks = range(5).map((n) => pool.run("echo", n));
 
@@ -95,7 +115,7 @@ export function ending(subject: Subject): void {
     });
 
     it("close rejects what nobody can ever run", async (t) => {
-      const pool = openPool(t, subject);
+      const pool = await openServed(t);
       const unserved = rejectionOf(PoolClosedError, pool.run("echo", 1, { series: "nobody" }));
       const served = pool.run("echo", 2);
 
@@ -107,7 +127,7 @@ export function ending(subject: Subject): void {
 
     it("close finishes the retries of what it accepted", async (t) => {
       const seen = witness(scratch(t));
-      const pool = openPool(t, subject);
+      const pool = await openServed(t);
       const task = pool.run("failUntil", { file: seen.file, succeedOn: 3 }, { retries: 2, retryDelayMs: 5 });
 
       await pool.close();
