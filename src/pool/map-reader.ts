@@ -67,7 +67,12 @@ export class MapReader {
 
   /** There is room for more than a few. */
   get isThirsty(): boolean {
-    return this.#read - this.#taken <= this.#refillAt;
+    return this.#ahead <= this.#refillAt;
+  }
+
+  /** Inputs whose outcomes the caller has not taken. */
+  get #ahead(): number {
+    return this.#read - this.#taken;
   }
 
   /** Begins to read. */
@@ -139,7 +144,7 @@ export class MapReader {
       const window = this.#window();
       const size = this.#nextSize(source, window);
       this.#refillAt = Math.max(0, window - size);
-      const room = window - (this.#read - this.#taken);
+      const room = window - this.#ahead;
       if (room <= 0) return;
       // Without any worker yet something has to wait for the first one.
       if (room < size && this.#sender.open >= Math.max(1, this.#engine.hands)) return;
@@ -190,7 +195,7 @@ export class MapReader {
   async #pump(source: AsyncIterator<unknown>): Promise<void> {
     try {
       for (;;) {
-        while (!this.#isClosed && this.#window() - (this.#read - this.#taken) <= 0) {
+        while (!this.#isClosed && this.#ahead >= this.#window()) {
           this.#sendPending();
           await new Promise<void>((resolve) => {
             this.#onRoom = resolve;

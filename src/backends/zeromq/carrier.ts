@@ -66,7 +66,7 @@ export class HubCarrier implements Carrier {
     try {
       await hub.open(this.#places);
     } catch (error) {
-      hub.destroy();
+      await hub.destroy();
       throw error;
     }
     return hub;

@@ -103,18 +103,18 @@ export class Client {
       return isComplete || !wasOpen;
     });
     const all = await Promise.all(endings);
-    await this.#link.close();
-    this.destroy();
+    await this.destroy();
     return all.every(Boolean);
   }
 
-  /** Closes the sockets now. */
-  destroy(): void {
+  /** Closes the sockets now. Resolves when others can bind where they were bound. */
+  destroy(): Promise<void> {
     this.#isClosing = true;
     this.#isClosed = true;
     this.#alarm.stop();
-    void this.#link.close();
+    const isGone = this.#link.close();
     for (const peer of this.#peers.values()) peer.closed?.(false);
+    return isGone;
   }
 
   #connected(key: string, route: Route): void {

@@ -385,7 +385,7 @@ export class ClusterWorker<I = unknown> {
     this.#isStopping = true;
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#stuckTimer);
-    this.#requests?.destroy();
+    void this.#requests?.destroy();
     this.#results?.destroy();
     void this.#commands?.close(0);
     this.#abort.abort();

@@ -92,16 +92,16 @@ export class Hub {
       this.#sessions.close(graceMs, performance.now());
       this.#carryOut();
     });
-    await this.#link.close();
-    this.destroy();
+    await this.destroy();
     return isComplete;
   }
 
-  /** Closes the sockets now. */
-  destroy(): void {
+  /** Closes the sockets now. Resolves when others can bind where they were bound. */
+  destroy(): Promise<void> {
     this.#alarm.stop();
-    void this.#link.close();
+    const isGone = this.#link.close();
     this.#closed(false);
+    return isGone;
   }
 
   #carryOut(): void {

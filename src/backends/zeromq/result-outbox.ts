@@ -75,7 +75,7 @@ export class ResultOutbox {
   }
 
   destroy(): void {
-    this.#client.destroy();
+    void this.#client.destroy();
   }
 
   /** Makes a message of answers, or several where it would be too large. */

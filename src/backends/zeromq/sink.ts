@@ -183,7 +183,7 @@ export class Sink {
       try {
         await this.#commands.open(commands);
       } catch (error) {
-        hub.destroy();
+        await hub.destroy();
         throw error;
       }
     }
